@@ -4,8 +4,8 @@
     ROOT/<name>/<version>/part-00003-<digest>.parquet
 
 A writer puts shards aside under names that contain their digest, fsyncs them, and only then renames the manifest into place.
-A crash before the rename leaves the previous versions untouched, and some files that no manifest names; the next publish of the same version
-removes them. Publishing the same bytes again changes nothing. History is kept: every version stays readable by its name.
+A crash before the rename leaves the previous versions untouched, and some files that no manifest names; the next publish of
+the same version removes them. Publishing the same bytes again changes nothing. History is kept: every version stays readable by its name.
 """
 
 import fcntl

@@ -1,0 +1,75 @@
+"""The gate: every rule is counted again, on the finished lists, by SQL that shares no code with what made them.
+
+One violation and the week is not published; last week's lists stay. A short list is no violation but is counted: it happens where
+the catalogue ends before thirty tracks do.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from discover_weekly.records import LISTS, Rules
+from discover_weekly.weights import Catalogue, Counts
+from shared.errors import CheckFailed
+from shared.lake import Dataset, Lake
+from shared.ports import Engine
+
+CHECKS = {
+    "repeated_in_a_list": """
+        SELECT count(*) AS violations FROM (
+            SELECT l.user_id, t.recording_row FROM lists AS l JOIN tracks AS t ON t.track_id = l.track_id
+            GROUP BY l.user_id, t.recording_row HAVING count(*) > 1) AS repeated""",
+    "already_heard": """
+        SELECT count(*) AS violations FROM lists AS l
+        JOIN tracks AS t ON t.track_id = l.track_id
+        JOIN users AS u ON u.user_id = l.user_id
+        JOIN counts AS c ON c.user_row = u.row_number AND c.recording_row = t.recording_row""",
+    "too_many_of_an_artist": """
+        SELECT count(*) AS violations FROM (
+            SELECT l.user_id, a.artist_id FROM lists AS l
+            JOIN tracks AS t ON t.track_id = l.track_id JOIN artists AS a ON a.recording_row = t.recording_row
+            GROUP BY l.user_id, a.artist_id HAVING count(*) > {per_artist}) AS crowded""",
+    "listed_in_the_last_weeks": """
+        SELECT count(*) AS violations FROM lists AS l
+        JOIN earlier AS e ON e.user_id = l.user_id
+        JOIN tracks AS t ON t.track_id = l.track_id
+        JOIN tracks AS s ON s.track_id = e.track_id
+        WHERE s.recording_row = t.recording_row""",
+    "longer_than_the_rules": """
+        SELECT count(*) AS violations FROM (
+            SELECT user_id FROM lists GROUP BY user_id HAVING count(*) > {length} OR max(rank) > count(*)) AS longer""",
+}
+LENGTHS_SQL = """
+    SELECT count(*) AS lists, count(CASE WHEN tracks < {length} THEN 1 END) AS short_lists
+    FROM (SELECT user_id, count(*) AS tracks FROM lists GROUP BY user_id) AS lengths"""
+
+
+def check(
+    engine: Engine, lake: Lake, lists: Dataset, earlier: Sequence[Dataset], counts: Counts, catalogue: Catalogue, week: str, rules: Rules
+) -> dict[str, int]:
+    """Count lists, short lists and lists that miss; CheckFailed, naming rule and number, when a rule is broken."""
+    tables = {
+        "lists": lists,
+        "earlier": Dataset(lists.name, "earlier", LISTS, tuple(s for dataset in earlier for s in dataset.shards), {}),
+        "counts": counts.by_user,
+        "tracks": lake.dataset("discover_weekly/recordings", week),
+        "users": lake.dataset("discover_weekly/user_rows", week),
+        "artists": lake.publish_table("discover_weekly/recording_artists", week, credited_artists(catalogue)),
+    }
+    if not earlier:
+        del tables["earlier"]
+    for rule, sql in CHECKS.items():
+        if "earlier" in sql and not earlier:
+            continue
+        violations = engine.query(sql.format(length=rules.length, per_artist=rules.per_artist), tables)["violations"][0].as_py()
+        if violations:
+            raise CheckFailed(f"week {week}: {violations} × {rule.replace('_', ' ')}; nothing was published, last week's lists stand")
+    counted = engine.query(LENGTHS_SQL.format(length=rules.length), tables).to_pylist()[0]
+    return {**counted, "users_without_a_list": len(catalogue.user_ids) - counted["lists"]}
+
+
+def credited_artists(catalogue: Catalogue) -> pa.Table:
+    """One row per recording and credited artist."""
+    rows = np.repeat(np.arange(len(catalogue.shown), dtype=np.int32), np.diff(catalogue.artist_indptr))
+    return pa.table({"recording_row": rows, "artist_id": catalogue.artists})

@@ -1,0 +1,111 @@
+"""Render recorded results into READMEs, so that no number there is typed by hand; `--check` fails when one was.
+
+Regions, each closed by `<!-- end -->`:
+
+    <!-- table: GROUP -->                      the whole table of a recorded group
+    <!-- value: GROUP CONTESTANT COLUMN -->    one cell, inline
+    <!-- command: liner charts capacity -->    the output of a command that is quick and always the same
+    <!-- recorded: NAME -->                    an output too slow to repeat at each check, from results/NAME.txt
+"""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from shared.bench.run import RESULTS, machine_class
+from shared.errors import BadInput
+
+REGION = re.compile(r"(<!-- (table|value|command|recorded): (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def render(root: Path, check_only: bool) -> int:
+    """Rewrite every README's regions; with `check_only` change nothing and return 1 when something is stale."""
+    stale = []
+    for readme in sorted([root / "README.md", *root.glob("*/README.md")]):
+        if readme.exists():
+            text = readme.read_text()
+            fresh = REGION.sub(lambda match: match[1] + _content(root, match[2], match[3]) + match[5], text)
+            if fresh != text:
+                stale.append(readme.relative_to(root))
+                if not check_only:
+                    readme.write_text(fresh)
+    for path in stale:
+        print(
+            f"{path}: {'disagrees with the recorded results; run liner bench --render' if check_only else 'rendered'}"
+        )
+    return 1 if stale and check_only else 0
+
+
+def _content(root: Path, kind: str, name: str) -> str:
+    if kind == "table":
+        return "\n" + table(load(root, name)) + "\n"
+    if kind == "value":
+        group, contestant, column = name.split()
+        return cell(load(root, group), contestant, column)
+    if kind == "recorded":
+        return "\n```\n" + (results_folder(root) / f"{name}.txt").read_text().rstrip() + "\n```\n"
+    program = shlex.split(name)
+    done = subprocess.run(
+        [sys.executable, "-m", "shared", *program[1:]], cwd=root, capture_output=True, text=True, check=True
+    )
+    return f"\n```\n$ {name}\n{done.stdout.rstrip()}\n```\n"
+
+
+def results_folder(root: Path) -> Path:
+    """Where this machine class's results lie; the only class there is when this machine has none."""
+    folder = root / RESULTS / machine_class()
+    others = sorted(path for path in (root / RESULTS).glob("*") if path.is_dir())
+    return folder if folder.exists() or not others else others[0]
+
+
+def load(root: Path, group: str) -> dict[str, Any]:
+    """A recorded group; BadInput when it was never recorded."""
+    path = results_folder(root) / f"{group}.json"
+    if not path.exists():
+        raise BadInput(f"{path}: no recorded result; run liner bench --only {group}")
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
+
+
+def table(result: dict[str, Any]) -> str:
+    """Markdown: contestant, median with spread, ratio to the fastest, and what each benchmark chose to show."""
+    rows = sorted(result["rows"], key=lambda row: (row["median_s"], row["contestant"]))
+    shown = list(dict.fromkeys(column for row in rows for column in row.get("show", {})))
+    header = ["contestant", "median", "spread (IQR)", "time ÷ best", *shown]
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    for row in rows:
+        cells = [
+            row["contestant"],
+            seconds(row["median_s"]),
+            seconds(row["iqr_s"]),
+            f"{row['median_s'] / rows[0]['median_s']:.2f}",
+        ]
+        lines.append(
+            "| " + " | ".join([*cells, *(str(row.get("show", {}).get(column, "–")) for column in shown)]) + " |"
+        )
+    machine = result["machine"]
+    lines.append("")
+    lines.append(
+        f"*{machine['cpu']}, {machine['cores']} cores, Python {result['python']}, size `{result['size']}`, {result['date']}.*"
+    )
+    return "\n".join(lines)
+
+
+def cell(result: dict[str, Any], contestant: str, column: str) -> str:
+    """One value of a table: `median`, or a column that is shown."""
+    row = next((row for row in result["rows"] if row["contestant"] == contestant), None)
+    if row is None:
+        raise BadInput(f"{result['group']}: no contestant {contestant!r}")
+    return seconds(row["median_s"]) if column == "median" else str(row.get("show", {})[column])
+
+
+def seconds(value: float) -> str:
+    """A duration for a person: `1.23 ms`."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"

@@ -1,0 +1,39 @@
+"""Run an app with uvicorn: the one way that every `serve` verb and `liner console` start."""
+
+import argparse
+from typing import Any
+
+from shared.bootstrap import engines
+
+
+def add_address(parser: argparse.ArgumentParser, port: int = 8000) -> None:
+    """Add `--host` (this machine only, unless asked) and `--port`."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind; only this machine by default")
+    parser.add_argument("--port", type=int, default=port)
+
+
+def serve(arguments: argparse.Namespace, only: str | None = None, page: str = "") -> int:
+    """Serve the console, or one system of it, until interrupted."""
+    from shared.console.app import build_app
+
+    with engines() as opened:
+        print(f"http://{arguments.host}:{arguments.port}/{page}  (Ctrl-C ends it)", flush=True)
+        run_app(build_app(opened, only), arguments.host, arguments.port)
+    return 0
+
+
+def run_app(app: Any, host: str, port: int) -> None:
+    """uvicorn with bounded connections and headers, and no access log: paths hold personal data."""
+    import uvicorn
+
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=512,
+        h11_max_incomplete_event_size=16_384,
+        timeout_keep_alive=30,
+        server_header=False,
+    )
