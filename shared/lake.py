@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared.errors import BadInput, LinerError, NotFound
+from shared.errors import BadInput, Conflict, LinerError, NotFound
 
 FORMAT = 1
 ROW_GROUP_ROWS = 131_072
@@ -82,20 +82,42 @@ def read_shard(path: str, columns: Sequence[str] | None = None) -> pa.Table:
 
 def write_shard(folder: str | Path, index: int, table: pa.Table) -> Shard:
     """Write one shard aside, durably, and return its record; the file name contains the digest of its bytes."""
+    return write_batches(folder, index, table.schema, table.to_batches())
+
+
+def write_batches(folder: str | Path, index: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Shard:
+    """`write_shard` for rows that need not fit in memory; equal rows give equal bytes, however they were batched."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f".part-{index:05d}.{os.getpid()}.tmp"
+    rows = 0
     try:
-        pq.write_table(table, aside, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS)
+        with pq.ParquetWriter(aside, schema, compression="zstd", compression_level=1) as writer:
+            for group in _row_groups(schema, batches):
+                writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+                rows += group.num_rows
         digest = _sha256(aside)
         final = folder / f"part-{index:05d}-{digest}.parquet"
         _durable_rename(aside, final)
+    except FileNotFoundError as error:
+        raise Conflict(f"{folder}: somebody else published this version meanwhile; run again") from error
     except OSError as error:
+        raise LinerError(f"{folder}: could not write shard {index} ({error.strerror}); free some space") from error
+    finally:
         aside.unlink(missing_ok=True)
-        raise LinerError(
-            f"{aside.parent}: could not write {table.nbytes:,} bytes ({error.strerror}); free some space"
-        ) from error
-    return Shard(str(final.absolute()), table.num_rows, final.stat().st_size, digest)
+    return Shard(str(final.absolute()), rows, final.stat().st_size, digest)
+
+
+def _row_groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The rows in tables of ROW_GROUP_ROWS, the last one smaller, each in one chunk: so pages fall alike."""
+    held = schema.empty_table()
+    for batch in batches:
+        held = pa.concat_tables([held, pa.Table.from_batches([batch])])
+        while held.num_rows >= ROW_GROUP_ROWS:
+            yield held.slice(0, ROW_GROUP_ROWS).combine_chunks()
+            held = held.slice(ROW_GROUP_ROWS)
+    if held.num_rows:
+        yield held.combine_chunks()
 
 
 class Lake:
@@ -140,8 +162,10 @@ class Lake:
         }
         folder = self.folder(name, version)
         with self._locked(name):
+            if not all(Path(shard.path).is_file() for shard in shards):
+                raise Conflict(f"{folder}: somebody else published this version meanwhile; run again")
             kept = [other for other in self._entries(name) if other["version"] != version]
-            _write_json(self.root / name / "manifest.json", {"format": FORMAT, "versions": [*kept, entry]})
+            write_json(self.root / name / "manifest.json", {"format": FORMAT, "versions": [*kept, entry]})
             _remove_unnamed(folder, {Path(shard.path).name for shard in shards})
         return self.dataset(name, version)
 
@@ -180,7 +204,9 @@ def _shard_record(shard: Shard) -> dict[str, Any]:
     return {"rows": shard.rows, "bytes": shard.bytes, "digest": shard.digest}
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write JSON aside, make it durable and rename it into place."""
+    """Write a JSON file durably and atomically: aside, fsync, rename."""
     aside = path.with_suffix(".tmp")
     try:
         aside.write_text(json.dumps(value, indent=1))
