@@ -140,3 +140,13 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
+
+
+def described(dataset: str) -> list[dict[str, str]]:
+    """Field, type, unit ("" when it has none) and meaning of each field, as text."""
+    rows = []
+    for field in SCHEMAS[dataset]:
+        texts = {key.decode(): value.decode() for key, value in field.metadata.items()}
+        kind = "string" if pa.types.is_dictionary(field.type) else str(field.type).replace(" not null", "")
+        rows.append({"field": field.name, "type": kind, "unit": texts.get("unit", ""), "meaning": texts["meaning"]})
+    return rows
