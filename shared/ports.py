@@ -8,11 +8,13 @@ They are narrow on purpose. An engine never hands input-sized data to its caller
 write a shard. The log never stores a consumer's offset: whoever counts commits the offset together with the counts (exactly once).
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from shared.errors import BadInput, NotFound
 from shared.lake import Dataset, Lake
 
 Json = dict[str, Any]
@@ -20,6 +22,10 @@ Json = dict[str, Any]
 
 class Engine(Protocol):
     """Runs SQL and kernels where the data lies."""
+
+    def version(self) -> str:
+        """Name and version, asked of the engine itself: `Spark 4.2.1`."""
+        ...
 
     def query(self, sql: str, tables: Mapping[str, Dataset]) -> pa.Table:
         """The result of `sql` as a small Arrow table; each dataset is a view under its key in `tables`."""
@@ -64,6 +70,10 @@ class Subscription(Protocol):
 class EventLog(Protocol):
     """Topics of partitions of messages with gapless offsets from 0. A message is durable when `append` returns."""
 
+    def version(self) -> str:
+        """Name and version, asked of the engine itself: `Kafka 4.1`."""
+        ...
+
     def create(self, topic: str, partitions: int) -> None:
         """Make the topic if it is not there; BadInput when it is there with another number of partitions."""
         ...
@@ -77,7 +87,10 @@ class EventLog(Protocol):
         ...
 
     def read(self, topic: str, partition: int, offset: int, max_bytes: int, timeout_ms: int) -> list[Message]:
-        """Messages from `offset` on, at least one if there is any, about `max_bytes` of them; [] after `timeout_ms`."""
+        """Messages from `offset` on, at least one if there is any, about `max_bytes` of them; [] after `timeout_ms`.
+
+        BadInput when the log never reached `offset`.
+        """
         ...
 
     def end(self, topic: str, partition: int) -> int:
@@ -102,6 +115,10 @@ class EventLog(Protocol):
 class Store(Protocol):
     """Small values by key. Keys are text such as `discover_weekly/2026-W48/7`."""
 
+    def version(self) -> str:
+        """Name and version, asked of the engine itself: `Redis 7.4.1`."""
+        ...
+
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """The values of several keys, read at one moment; None for each that is absent or expired."""
         ...
@@ -121,6 +138,29 @@ class Store(Protocol):
     def close(self) -> None:
         """Release connections."""
         ...
+
+
+def check_topic(topic: str, partitions: int) -> None:
+    """BadInput unless every log can hold a topic of that name and size."""
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", topic) or topic.endswith(".groups"):
+        raise BadInput(f"topic {topic!r}: expected up to 200 letters, digits, '.', '_' and '-'")
+    if not 1 <= partitions <= 1024:
+        raise BadInput(f"topic {topic!r}: {partitions} partitions; expected 1 to 1024")
+
+
+def check_partition(topic: str, partition: int, partitions: int) -> None:
+    """NotFound for a partition that the topic does not have."""
+    if not 0 <= partition < partitions:
+        raise NotFound(f"topic {topic!r}: no partition {partition}; it has 0 to {partitions - 1}")
+
+
+def check_offset(topic: str, partition: int, offset: int, end: int) -> None:
+    """BadInput for an offset that the log never reached: a commit from another log, or a log that lost messages."""
+    if not 0 <= offset <= end:
+        raise BadInput(
+            f"topic {topic!r} partition {partition}: offset {offset}; expected 0 to {end}; "
+            "the offset belongs to another log, or this one lost messages"
+        )
 
 
 def partition_of(key: int, partitions: int) -> int:

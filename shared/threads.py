@@ -29,4 +29,19 @@ def blas_threads(count: int) -> AbstractContextManager[object]:
     return limiter
 
 
+def use_one() -> None:
+    """One thread in this process and its kernels: a worker pool already has a process for every core."""
+    for variable in (
+        "LINER_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+    ):
+        os.environ[variable] = "1"
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1)  # what was loaded before the variables were set
+
+
 set_once()
