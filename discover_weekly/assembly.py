@@ -1,8 +1,9 @@
 """Assembly: thirty tracks out of a ranked pool, under rules that a listener would notice if they were broken.
 
-Walk down the pool, best first, and take a recording unless one of its artists, main or featured, already has two in the list. What the
-user has heard, under any id, and what stood in their last eight lists never reached the pool. When it runs dry (a new user, a user who has heard
-nearly everything) the list is filled from what is popular where the user lives, marked as such: a short list reads as a failure.
+Walk down the pool, best first, and take a recording unless one of its artists, main or featured, already has two in the list. What
+the user has heard, under any id, and what stood in their last eight lists never reached the pool. When it runs dry (a new user, a user
+who has heard nearly everything) the list is filled from what is popular where the user lives, marked as such: a short list reads as a
+failure.
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +25,16 @@ class Lists(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def assemble(
-    pool: Any, scores: Any, popular: Any, heard_indptr: Any, heard: Any, artist_indptr: Any, artists: Any, out_now: Any, length: int, cap: int
+    pool: Any,
+    scores: Any,
+    popular: Any,
+    heard_indptr: Any,
+    heard: Any,
+    artist_indptr: Any,
+    artists: Any,
+    out_now: Any,
+    length: int,
+    cap: int,
 ) -> Any:
     """Fill the lists of n users.
 
@@ -43,7 +53,9 @@ def assemble(
         for position in range(pool.shape[1]):
             if taken == length or pool[user, position] < 0:
                 break
-            if out_now[pool[user, position]] and _fits(pool[user, position], out[user, :taken], artist_indptr, artists, cap):
+            if out_now[pool[user, position]] and _fits(
+                pool[user, position], out[user, :taken], artist_indptr, artists, cap
+            ):
                 out[user, taken], out_scores[user, taken] = pool[user, position], scores[user, position]
                 taken += 1
         own = heard[heard_indptr[user] : heard_indptr[user + 1]]

@@ -16,9 +16,13 @@ class Assumptions:
     recordings_per_user: float = field(default=400, metadata={"meaning": "distinct recordings a user played lately"})
     factors: float = field(default=64, metadata={"meaning": "numbers in a vector"})
     sweeps: float = field(default=4, metadata={"meaning": "sweeps a week, starting from last week's vectors"})
-    gflops: float = field(default=55, metadata={"meaning": "billion float32 operations a second of a core in the top-k"})
+    gflops: float = field(
+        default=55, metadata={"meaning": "billion float32 operations a second of a core in the top-k"}
+    )
     skipped: float = field(default=0.5, metadata={"meaning": "share of the catalogue that norm pruning skips"})
-    entries_per_second: float = field(default=700e3, metadata={"meaning": "interactions that a core solves a second, one side"})
+    entries_per_second: float = field(
+        default=700e3, metadata={"meaning": "interactions that a core solves a second, one side"}
+    )
     requests_on_monday: float = field(default=0.4, metadata={"meaning": "share of users who open their list on Monday"})
     core_hour: float = field(default=0.03, metadata={"meaning": "price of a core-hour", "unit": "€"})
 
@@ -30,7 +34,9 @@ def estimate(a: Assumptions) -> list[Line]:
     scoring = 2 * a.users * a.candidates * a.factors * (1 - a.skipped) / (a.gflops * 1e9) / 3600
     monday = a.users * a.requests_on_monday / 86_400
     return [
-        Line("plays a second", a.users * a.plays_a_week / (7 * 86_400), "/s", "users × plays a week / seconds of a week"),
+        Line(
+            "plays a second", a.users * a.plays_a_week / (7 * 86_400), "/s", "users × plays a week / seconds of a week"
+        ),
         Line("plays of a week on disk", a.users * a.plays_a_week * 16, "B", "16 B a play in Parquet"),
         Line("interactions", entries * 12, "B", "users × recordings × (row, count, time)"),
         Line("user vectors", a.users * a.factors * 4, "B", "users × factors × 4 B"),
@@ -40,5 +46,7 @@ def estimate(a: Assumptions) -> list[Line]:
         Line("workers of 16 cores, done in 6 h", (training + scoring) / 16 / 6, "", "core-hours / 16 / 6"),
         Line("cost of a Monday", (training + scoring) * a.core_hour, "€", "core-hours × price"),
         Line("published lists", a.users * 30 * 12, "B", "users × 30 × (track, reason, share)"),
-        Line("reads a second on Monday", monday * 10, "/s", "users × share who open it / a day × 10 for the morning peak"),
+        Line(
+            "reads a second on Monday", monday * 10, "/s", "users × share who open it / a day × 10 for the morning peak"
+        ),
     ]

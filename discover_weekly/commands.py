@@ -19,7 +19,9 @@ def add_verbs(verbs: Any) -> None:
 
     run = verbs.add_parser("run", help="the week on your own Parquet files")
     run.add_argument("--plays", required=True, help="file or folder: user_id, track_id, started_at, played_ms")
-    run.add_argument("--catalogue", required=True, help="file or folder: track_id, title, artist_ids, recording, released")
+    run.add_argument(
+        "--catalogue", required=True, help="file or folder: track_id, title, artist_ids, recording, released"
+    )
     run.add_argument("--users", required=True, help="file or folder: user_id, country")
     run.add_argument("--week", required=True, help="ISO week, such as 2026-W48")
     run.add_argument("--out", required=True, help="folder of the lake to publish into")
@@ -28,10 +30,14 @@ def add_verbs(verbs: Any) -> None:
     run.set_defaults(run=_run)
 
     evaluate = verbs.add_parser("evaluate", help="popularity, iALS, EASE and their blend on your own interactions")
-    evaluate.add_argument("--interactions", required=True, help="CSV, TSV or Parquet: user_id,item_id[,weight][,timestamp]")
+    evaluate.add_argument(
+        "--interactions", required=True, help="CSV, TSV or Parquet: user_id,item_id[,weight][,timestamp]"
+    )
     evaluate.add_argument("--test", help="the other file of a given split")
     evaluate.add_argument("--protocol", choices=("strong", "given"), help="given when --test is there, else strong")
-    evaluate.add_argument("--min-interactions", type=int, default=1, metavar="N", help="keep users and items with N and more")
+    evaluate.add_argument(
+        "--min-interactions", type=int, default=1, metavar="N", help="keep users and items with N and more"
+    )
     evaluate.add_argument("--models", help="comma-separated: popularity,ials,ease,blend")
     evaluate.add_argument("--json", action="store_true")
     evaluate.set_defaults(run=_evaluate)
@@ -56,7 +62,9 @@ def _demo(arguments: argparse.Namespace) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from discover_weekly.demo import run_files
 
-    report = run_files(arguments.plays, arguments.catalogue, arguments.users, arguments.week, arguments.out, arguments.seed)
+    report = run_files(
+        arguments.plays, arguments.catalogue, arguments.users, arguments.week, arguments.out, arguments.seed
+    )
     if arguments.json:
         print_json(report)
     else:

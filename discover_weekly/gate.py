@@ -46,7 +46,14 @@ LENGTHS_SQL = """
 
 
 def check(
-    engine: Engine, lake: Lake, lists: Dataset, earlier: Sequence[Dataset], counts: Counts, catalogue: Catalogue, week: str, rules: Rules
+    engine: Engine,
+    lake: Lake,
+    lists: Dataset,
+    earlier: Sequence[Dataset],
+    counts: Counts,
+    catalogue: Catalogue,
+    week: str,
+    rules: Rules,
 ) -> dict[str, int]:
     """Count lists, short lists and lists that miss; CheckFailed, naming rule and number, when a rule is broken."""
     tables = {
@@ -62,9 +69,13 @@ def check(
     for rule, sql in CHECKS.items():
         if "earlier" in sql and not earlier:
             continue
-        violations = engine.query(sql.format(length=rules.length, per_artist=rules.per_artist), tables)["violations"][0].as_py()
+        violations = engine.query(sql.format(length=rules.length, per_artist=rules.per_artist), tables)["violations"][
+            0
+        ].as_py()
         if violations:
-            raise CheckFailed(f"week {week}: {violations} × {rule.replace('_', ' ')}; nothing was published, last week's lists stand")
+            raise CheckFailed(
+                f"week {week}: {violations} × {rule.replace('_', ' ')}; nothing was published, last week's lists stand"
+            )
     counted = engine.query(LENGTHS_SQL.format(length=rules.length), tables).to_pylist()[0]
     return {**counted, "users_without_a_list": len(catalogue.user_ids) - counted["lists"]}
 

@@ -32,9 +32,7 @@ from shared.threads import blas_threads, cores
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-SHARD_ROWS = (
-    8192  # Grams are summed over blocks of so many rows, in order, so that one machine and many agree to the byte
-)
+SHARD_ROWS = 2048  # Grams are summed over blocks of so many rows, in order: one machine and many agree to the byte
 CHUNK_ROWS = 256  # rows that a thread takes at once, and one shape of product for all
 MAX_WEIGHT = 1e4  # above, float32 loses the 1 in 1 + UUᵀ; take log1p of counts
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from discover_weekly import gate, store
 from discover_weekly.ials import Factors, Settings
@@ -55,6 +56,7 @@ def run_week(engines: Engines, sources: Sources, week: str, settings: Settings, 
 
     lists = recommend(engines, counts, folder, week, settings, rules, shape[0])
     report = gate.check(engine, lake, lists, earlier_lists(lake, week, rules), counts, catalogue, week, rules)
+    publish_names(lake, sources, week)
     published = publish(lake, lists, factors, catalogue, week, settings, report | counts.rejected)
     store.put_lists(engines.store, published)
     shutil.rmtree(folder)
@@ -64,7 +66,9 @@ def run_week(engines: Engines, sources: Sources, week: str, settings: Settings, 
 def save_popular(engine: Engine, lake: Lake, counts: Counts, catalogue: Catalogue, folder: Path, week: str) -> None:
     """Leave `popular.npy`, int32[countries, POPULAR_PER_COUNTRY]: recordings by listeners in each country, -1 where they end."""
     rows = np.arange(len(catalogue.user_ids), dtype=np.int32)
-    users = lake.publish_table("discover_weekly/user_countries", week, pa.table({"user_row": rows, "country": catalogue.countries}))
+    users = lake.publish_table(
+        "discover_weekly/user_countries", week, pa.table({"user_row": rows, "country": catalogue.countries})
+    )
     sql = POPULAR_SQL.format(limit=POPULAR_PER_COUNTRY)
     found = engine.query(sql, {"counts": counts.by_user, "users": users})
     popular = np.full((len(catalogue.country_names), POPULAR_PER_COUNTRY), -1, np.int32)
@@ -100,8 +104,25 @@ def earlier_lists(lake: Lake, week: str, rules: Rules) -> list[Dataset]:
     return [lake.dataset(NAME, earlier) for earlier in wanted if earlier in published]
 
 
+def publish_names(lake: Lake, sources: Sources, week: str) -> None:
+    """Publish `title – artist` by track id, for whoever shows a list to a person."""
+    tracks = sources.tracks.table(["track_id", "title", "artist_ids"])
+    name = pc.fill_null(tracks["title"], "untitled")
+    if sources.artists:
+        artists = sources.artists.table(["artist_id", "name"])
+        place = pc.index_in(pc.list_element(tracks["artist_ids"], 0), artists["artist_id"])
+        name = pc.binary_join_element_wise(name, pc.fill_null(artists["name"].take(place), "unknown"), " – ")
+    lake.publish_table("discover_weekly/track_names", week, pa.table({"track_id": tracks["track_id"], "name": name}))
+
+
 def publish(
-    lake: Lake, lists: Dataset, factors: Factors, catalogue: Catalogue, week: str, settings: Settings, report: dict[str, int]
+    lake: Lake,
+    lists: Dataset,
+    factors: Factors,
+    catalogue: Catalogue,
+    week: str,
+    settings: Settings,
+    report: dict[str, int],
 ) -> Dataset:
     """Publish vectors first, lists last: who sees this week's lists also finds their vectors."""
     model = hashlib.sha256(factors.items.tobytes() + factors.users.tobytes()).hexdigest()[:16]

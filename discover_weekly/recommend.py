@@ -43,24 +43,33 @@ def recommend_shard(
     heard = read_rows(plays, "user_row", first, last, len(items), cutoff_ms)
     closed = with_earlier_lists(heard, earlier, catalogue, first, last)
     pool, scores = top_k(users, items, closed, keep.pool)
-    pool[np.diff(heard.indptr) == 0] = -1  # without a single play every score is 0 and an order of them means nothing
+    pool[
+        scores <= 0
+    ] = -1  # «rather not»; and 0 is what a user without plays gives everything, and a track that nobody played
     out_now = catalogue.released * DAY_MS < cutoff_ms
     lists, list_scores, from_popular = assemble(
         pool, scores, popular, closed.indptr, closed.indices, catalogue.artist_indptr, catalogue.artists, out_now, keep.length,
         keep.per_artist,
     )  # fmt: skip
-    reasons, shares = explain_lists(played_only(heard), lists, from_popular, load_basis(Path(folder)), Settings(**settings))
+    reasons, shares = explain_lists(
+        played_only(heard), lists, from_popular, load_basis(Path(folder)), Settings(**settings)
+    )
     table = to_table(catalogue, first, lists, list_scores, reasons, shares)
     return write_shard(out, first, table)._asdict()
 
 
-def with_earlier_lists(heard: csr_matrix, earlier: list[str], catalogue: Catalogue, first: int, last: int) -> csr_matrix:
+def with_earlier_lists(
+    heard: csr_matrix, earlier: list[str], catalogue: Catalogue, first: int, last: int
+) -> csr_matrix:
     """What is closed to each user: what they heard, and what stood in their lists of the last weeks; sorted, csr of ones."""
     rows, columns = [np.repeat(np.arange(last - first), np.diff(heard.indptr))], [heard.indices]
     low, high = catalogue.user_ids[first], catalogue.user_ids[last - 1]
     for path in earlier:
         listed = pq.read_table(
-            path, columns=["user_id", "track_id"], filters=[("user_id", ">=", low), ("user_id", "<=", high)], partitioning=None
+            path,
+            columns=["user_id", "track_id"],
+            filters=[("user_id", ">=", low), ("user_id", "<=", high)],
+            partitioning=None,
         )
         users, user_known = find(catalogue.user_ids, listed["user_id"].to_numpy())
         tracks, track_known = find(catalogue.track_ids, listed["track_id"].to_numpy())
@@ -82,7 +91,10 @@ def find(sorted_ids: Int32, wanted: Int32) -> tuple[NDArray[np.intp], NDArray[np
 def explain_lists(
     played: csr_matrix, lists: Int32, from_popular: NDArray[np.bool_], basis: Basis, settings: Settings
 ) -> tuple[Int32, Float32]:
-    """For each listed recording the played recording with the largest part of its score, -1 for a popular one, and that part's share."""
+    """For each listed recording the played recording with the largest part of its score, -1 for a popular one.
+
+    Beside it, the share of that part in all parts that speak for the track (some of a listener's plays speak against it).
+    """
     reasons, shares = np.full(lists.shape, -1, np.int32), np.zeros(lists.shape, np.float32)
     for user, targets in enumerate(lists):
         explained = np.flatnonzero((targets >= 0) & ~from_popular[user])
@@ -91,11 +103,13 @@ def explain_lists(
             parts = explain(own, targets[explained], basis, settings)  # [targets, n]
             largest = parts.argmax(axis=1)
             reasons[user, explained] = own.indices[largest]
-            shares[user, explained] = parts.max(axis=1) / parts.sum(axis=1)
+            shares[user, explained] = parts.max(axis=1) / np.maximum(parts, 0).sum(axis=1)
     return reasons, shares
 
 
-def to_table(catalogue: Catalogue, first: int, lists: Int32, scores: Float32, reasons: Int32, shares: Float32) -> pa.Table:
+def to_table(
+    catalogue: Catalogue, first: int, lists: Int32, scores: Float32, reasons: Int32, shares: Float32
+) -> pa.Table:
     """Lists of users first … as rows of `records.LISTS`, with the track ids that stand for the recordings."""
     user, rank = np.nonzero(lists >= 0)
     reason = reasons[user, rank]
@@ -113,10 +127,13 @@ def to_table(catalogue: Catalogue, first: int, lists: Int32, scores: Float32, re
 def save_catalogue(folder: Path, catalogue: Catalogue) -> None:
     """Leave the catalogue where every worker finds it."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / "catalogue.npz", **{k: np.array(v) for k, v in catalogue._asdict().items()})
+    arrays = {name: np.array(value) for name, value in catalogue._asdict().items()}
+    np.savez(folder / "catalogue.npz", allow_pickle=False, **arrays)
 
 
 def load_catalogue(folder: Path) -> Catalogue:
     """The catalogue that `save_catalogue` left."""
     with np.load(folder / "catalogue.npz") as arrays:
-        return Catalogue(*(arrays[name] if name != "country_names" else arrays[name].tolist() for name in Catalogue._fields))
+        return Catalogue(
+            *(arrays[name] if name != "country_names" else arrays[name].tolist() for name in Catalogue._fields)
+        )

@@ -15,7 +15,11 @@ PLAYS = pa.schema(
     [
         pa.field("user_id", pa.int32(), metadata={"meaning": "who listened"}),
         pa.field("track_id", pa.int32(), metadata={"meaning": "to what"}),
-        pa.field("started_at", pa.timestamp("ms", tz="UTC"), metadata={"meaning": "when; the same track at the same ms is one play"}),
+        pa.field(
+            "started_at",
+            pa.timestamp("ms", tz="UTC"),
+            metadata={"meaning": "when; the same track at the same ms is one play"},
+        ),
         pa.field("played_ms", pa.int32(), metadata={"unit": "ms", "meaning": "for how long; from 30 s on it counts"}),
     ]
 )
@@ -24,7 +28,9 @@ TRACKS = pa.schema(
         pa.field("track_id", pa.int32()),
         pa.field("title", pa.string()),
         pa.field("artist_ids", pa.list_(pa.int32()), metadata={"meaning": "every credited artist, the main one first"}),
-        pa.field("recording", pa.string(), metadata={"meaning": "the ISRC: one recording may stand under several track ids"}),
+        pa.field(
+            "recording", pa.string(), metadata={"meaning": "the ISRC: one recording may stand under several track ids"}
+        ),
         pa.field("released", pa.date32()),
     ]
 )
@@ -36,7 +42,9 @@ LISTS = pa.schema(
         pa.field("rank", pa.int8(), nullable=False),  # 1 is played first
         pa.field("track_id", pa.int32(), nullable=False),
         pa.field("score", pa.float32(), nullable=False),  # x_u·y_i; 0 for a track that is popular where the user lives
-        pa.field("reason_track_id", pa.int32(), nullable=False),  # the own track that gives most of the score; -1: popular
+        pa.field(
+            "reason_track_id", pa.int32(), nullable=False
+        ),  # the own track that gives most of the score; -1: popular
         pa.field("reason_share", pa.float32(), nullable=False),  # its part of the score
     ]
 )
@@ -50,11 +58,12 @@ def vectors_schema(id_name: str, factors: int) -> pa.Schema:
 
 @dataclass(frozen=True)
 class Sources:
-    """The three inputs of a week."""
+    """The inputs of a week; `artists` (artist_id, name) only names the tracks' artists for people."""
 
     plays: Dataset
     tracks: Dataset
     users: Dataset
+    artists: Dataset | None = None
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,41 @@
 """`GET /discover-weekly/{user}`: follow the pointer, read one key, name the tracks."""
 
+from functools import lru_cache
 from typing import Any
 
-import pyarrow as pa
 from fastapi import APIRouter
 
 from discover_weekly.store import get_list
 from shared.bootstrap import Engines
-from shared.lake import Dataset
+from shared.lake import read_shard
 
 
 def router(engines: Engines) -> APIRouter:
-    """The routes, over the store and the lake of `engines`."""
+    """The route, over the store and the lake of `engines`."""
     api = APIRouter(tags=["discover_weekly"])
-    names: dict[int, str] = {}
 
     @api.get("/discover-weekly/{user_id}")
     def discover_weekly(user_id: int) -> dict[str, Any]:
-        """This week's list of a user: tracks in order, each with its reason; 404 says whether the week or the user is missing."""
-        week, tracks = get_list(engines.store, user_id)
-        if not names:
-            names.update(track_names(engines.lake.dataset("discover_weekly/track_names")))
-        for track in tracks:
-            track["title"] = names[track["track_id"]]
-            track["reason"] = reason(track["because_of"], track["share"], names)
-        return {"user_id": user_id, "week": week, "tracks": tracks}
+        """This week's list of a user, in order, each track with its reason; 404 says whether the week or the user is missing."""
+        return read_list(engines, user_id)
 
     return api
 
 
-def track_names(tracks: Dataset) -> dict[int, str]:
-    """`title – artist` by track id."""
-    table: pa.Table = tracks.table(["track_id", "name"])
+def read_list(engines: Engines, user_id: int) -> dict[str, Any]:
+    """The user's list as the service answers it."""
+    week, tracks = get_list(engines.store, user_id)
+    names = track_names(engines.lake.dataset("discover_weekly/track_names", week).paths[0])
+    for track in tracks:
+        track["title"] = names[track["track_id"]]
+        track["reason"] = reason(track["because_of"], track["share"], names)
+    return {"user_id": user_id, "week": week, "tracks": tracks}
+
+
+@lru_cache(maxsize=2)
+def track_names(path: str) -> dict[int, str]:
+    """`title – artist` by track id, from the shard at `path`; its name contains its digest, so it may be kept."""
+    table = read_shard(path)
     return dict(zip(table["track_id"].to_pylist(), table["name"].to_pylist(), strict=True))
 
 

@@ -58,6 +58,8 @@ def _by_user(table: pa.Table) -> Iterator[tuple[int, bytes]]:
     for row in range(1, len(users) + 1):
         if row == len(users) or users[row] != users[first]:
             rows = zip(*(column[first:row] for column in columns), strict=True)
-            value = [{"track_id": track, "because_of": because, "share": round(share, 3)} for track, because, share in rows]
+            value = [
+                {"track_id": track, "because_of": because, "share": round(share, 3)} for track, because, share in rows
+            ]
             yield users[first], json.dumps(value).encode()
             first = row

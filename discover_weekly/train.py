@@ -48,9 +48,17 @@ def train(
     for side in progress(order, "training"):
         fixed = factors[SIDES[side]]
         save_basis(folder, fixed)
-        arguments: Json = {"side": side, "columns": len(fixed), "plays": paths[side], "folder": str(folder), "cutoff_ms": cutoff_ms}
+        arguments: Json = {
+            "side": side,
+            "columns": len(fixed),
+            "plays": paths[side],
+            "folder": str(folder),
+            "cutoff_ms": cutoff_ms,
+        }
         engine.map_shards(
-            "discover_weekly.train:solve_shard", shards_of(len(factors[side])), arguments | {"settings": asdict(settings)}
+            "discover_weekly.train:solve_shard",
+            shards_of(len(factors[side])),
+            arguments | {"settings": asdict(settings)},
         )
         factors[side] = _open(folder / f"{side}.npy")
     return Factors(factors["user_row"], factors["recording_row"])

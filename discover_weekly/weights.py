@@ -78,7 +78,11 @@ def read_catalogue(sources: Sources) -> Catalogue:
     tracks = tracks.filter(pc.greater(pc.list_value_length(tracks["artist_ids"]), 0)).combine_chunks()
     users = sources.users.table(["user_id", "country"]).sort_by("user_id").combine_chunks()
     track_ids, user_ids = _unique_ids(tracks, "track_id"), _unique_ids(users, "user_id")
-    names = pc.coalesce(tracks["recording"], pc.cast(tracks["track_id"], pa.string())).to_numpy(zero_copy_only=False).astype(str)
+    names = (
+        pc.coalesce(tracks["recording"], pc.cast(tracks["track_id"], pa.string()))
+        .to_numpy(zero_copy_only=False)
+        .astype(str)
+    )
     _, first, recording_of = np.unique(names, return_index=True, return_inverse=True)
     shown_order = np.argsort(first, kind="stable")  # recordings in the order of their smallest track id
     rank = np.empty_like(shown_order)
@@ -117,7 +121,9 @@ class Counts(NamedTuple):
     rejected: dict[str, int]
 
 
-def count_plays(engine: Engine, lake: Lake, sources: Sources, catalogue: Catalogue, week: str, cutoff_ms: int) -> Counts:
+def count_plays(
+    engine: Engine, lake: Lake, sources: Sources, catalogue: Catalogue, week: str, cutoff_ms: int
+) -> Counts:
     """Count plays per user and recording before the week begins; BadInput when not one is left."""
     recordings = pa.table({"track_id": catalogue.track_ids, "recording_row": catalogue.recording_of})
     users = pa.table({"user_id": catalogue.user_ids, "row_number": np.arange(len(catalogue.user_ids), dtype=np.int32)})
@@ -135,7 +141,9 @@ def count_plays(engine: Engine, lake: Lake, sources: Sources, catalogue: Catalog
         sql = COUNT_SQL.format(**constants, valid=VALID.format(**constants), order=order)
         return engine.write(sql, tables, lake, f"discover_weekly/{name}", week)
 
-    counts = Counts(write("by_user", "user_row, recording_row"), write("by_recording", "recording_row, user_row"), rejected)
+    counts = Counts(
+        write("by_user", "user_row, recording_row"), write("by_recording", "recording_row, user_row"), rejected
+    )
     if not counts.by_user.rows:
         raise BadInput(f"plays: none of {rejected['plays_read']:,} rows counts before {week}; left out: {rejected}")
     return counts
@@ -150,10 +158,14 @@ def read_rows(path: str, side: str, first: int, last: int, columns: int, cutoff_
     other = "recording_row" if side == "user_row" else "user_row"
     table = pq.read_table(path, filters=[(side, ">=", first), (side, "<", last)], partitioning=None)
     rows = table[side].to_numpy() - first
-    age_days = (cutoff_ms - pc.cast(table["last_played"].cast(pa.timestamp("ms", tz="UTC")), pa.int64()).to_numpy()) / DAY_MS
+    age_days = (
+        cutoff_ms - pc.cast(table["last_played"].cast(pa.timestamp("ms", tz="UTC")), pa.int64()).to_numpy()
+    ) / DAY_MS
     weights = np.log1p(table["plays"].to_numpy()) * np.exp2(-age_days / HALF_LIFE_DAYS)
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=last - first))]).astype(np.int32)
-    return csr_matrix((weights.astype(np.float32), table[other].to_numpy().astype(np.int32), indptr), (last - first, columns))
+    return csr_matrix(
+        (weights.astype(np.float32), table[other].to_numpy().astype(np.int32), indptr), (last - first, columns)
+    )
 
 
 def played_only(heard: csr_matrix) -> csr_matrix:

@@ -26,7 +26,9 @@ def add_capacity_verb(verbs: Any, assumptions: Any, estimate: Callable[[Any], li
     parser = verbs.add_parser("capacity", help="the back-of-the-envelope estimate; every assumption is a flag")
     for field in fields(assumptions):
         flag = "--" + field.name.replace("_", "-")
-        parser.add_argument(flag, type=float, default=float(field.default), help=f"{field.metadata['meaning']} (%(default)g)")
+        parser.add_argument(
+            flag, type=float, default=float(field.default), help=f"{field.metadata['meaning']} (%(default)g)"
+        )
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=lambda arguments: _run(arguments, assumptions, estimate))
 
@@ -39,7 +41,9 @@ def _run(arguments: argparse.Namespace, assumptions: Any, estimate: Callable[[An
         return
     print("Assumed")
     for field in fields(assumptions):
-        print(f"  {amount(getattr(chosen, field.name), field.metadata.get('unit', '')):>12}  {field.metadata['meaning']}")
+        print(
+            f"  {amount(getattr(chosen, field.name), field.metadata.get('unit', '')):>12}  {field.metadata['meaning']}"
+        )
     print("Follows")
     for line in lines:
         print(f"  {amount(line.value, line.unit):>12}  {line.name}: {line.how}")

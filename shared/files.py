@@ -15,7 +15,9 @@ from shared.lake import Dataset, Shard
 
 FAMILIES = {
     "integer": kinds.is_integer,
-    "text": lambda kind: kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind) or kinds.is_dictionary(kind),
+    "text": lambda kind: (
+        kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind) or kinds.is_dictionary(kind)
+    ),
     "timestamp": kinds.is_timestamp,
     "date": kinds.is_date,
     "true or false": kinds.is_boolean,
@@ -54,9 +56,13 @@ def _check_columns(file: Path, found: pa.Schema, required: pa.Schema) -> None:
     for field in required:
         index = found.get_field_index(field.name)
         if index < 0:
-            raise BadInput(f"{file}: no column {field.name!r} (found: {', '.join(found.names)}); expected {_family(field.type)}")
+            raise BadInput(
+                f"{file}: no column {field.name!r} (found: {', '.join(found.names)}); expected {_family(field.type)}"
+            )
         if not FAMILIES[_family(field.type)](found.field(index).type):
-            raise BadInput(f"{file}: column {field.name!r} holds {found.field(index).type}; expected {_family(field.type)}")
+            raise BadInput(
+                f"{file}: column {field.name!r} holds {found.field(index).type}; expected {_family(field.type)}"
+            )
 
 
 def _family(kind: pa.DataType) -> str:

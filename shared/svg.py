@@ -113,10 +113,9 @@ def _page(
     lines += [
         f'<text x="{place:.1f}" y="{floor + 18}" text-anchor="middle">{escape(text)}</text>' for place, text in x_ticks
     ]
-    keys = [
-        f'<text x="{side - 8}" y="{TOP + 16 * n + 8}" text-anchor="end" style="fill:{COLOURS[n % len(COLOURS)]}">{escape(name)}</text>'
-        for n, name in enumerate(legend)
-    ]
+    keys = " ".join(
+        f'<tspan style="fill:{COLOURS[n % len(COLOURS)]}">{escape(name)}</tspan>' for n, name in enumerate(legend)
+    )
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
@@ -126,7 +125,7 @@ def _page(
             *lines,
             f'<line class="axis" x1="{LEFT}" x2="{side}" y1="{floor}" y2="{floor}"/>',
             *marks,
-            *keys,
+            f'<text class="title" x="{side}" y="24" text-anchor="end">{keys}</text>',
             f'<text x="{(LEFT + side) / 2:.1f}" y="{HEIGHT - 10}" text-anchor="middle">{escape(x.label)}</text>',
             f'<text transform="translate(14 {(TOP + floor) / 2:.1f}) rotate(-90)" text-anchor="middle">{escape(y.label)}</text>',
             "</svg>\n",

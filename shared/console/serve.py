@@ -3,8 +3,6 @@
 import argparse
 from typing import Any
 
-from shared.bootstrap import engines
-
 
 def add_address(parser: argparse.ArgumentParser, port: int = 8000) -> None:
     """Add `--host` (this machine only, unless asked) and `--port`."""
@@ -14,6 +12,7 @@ def add_address(parser: argparse.ArgumentParser, port: int = 8000) -> None:
 
 def serve(arguments: argparse.Namespace, only: str | None = None, page: str = "") -> int:
     """Serve the console, or one system of it, until interrupted."""
+    from shared.bootstrap import engines
     from shared.console.app import build_app
 
     with engines() as opened:

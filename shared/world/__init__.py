@@ -10,23 +10,25 @@ read it, algorithms never.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import BadInput
-from shared.lake import Lake
+
+if TYPE_CHECKING:  # `liner --help` comes through here and imports no Arrow
+    from shared.lake import Lake
 
 WORLD_VERSION = 1
 """Goes up with every change that changes a byte of any world."""
 
 
-def make_world(out: Path, size: str = "tiny", seed: int = 1, workers: int | None = None) -> Lake:
+def make_world(out: Path, size: str = "tiny", seed: int = 1, workers: int | None = None) -> "Lake":
     """Make the world of a size and seed in `out`, or reuse it when it is complete there; see `shared.world.make`."""
     from shared.world import make  # numba and pyarrow load only when a world is made
 
     return make.make_world(out, size, seed, workers)
 
 
-def open_world(path: Path) -> Lake:
+def open_world(path: Path) -> "Lake":
     """The lake of a complete world; BadInput when the directory is none, or of another WORLD_VERSION."""
     record = Path(path) / "world.json"
     command = f"liner world make --out {path}"
@@ -38,6 +40,8 @@ def open_world(path: Path) -> Lake:
             f"{path}: a world of version {found.get('world_version')!r}, this program reads version {WORLD_VERSION}; "
             f"make it again with `{command} --size {found.get('size')} --seed {found.get('seed')}`"
         )
+    from shared.lake import Lake
+
     return Lake(path)
 
 
