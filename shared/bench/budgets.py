@@ -5,6 +5,7 @@ A line of code is one that holds a token other than a comment or a docstring.
 
 import ast
 import io
+import re
 import tokenize
 from pathlib import Path
 
@@ -19,9 +20,6 @@ PACKAGES = (
     "charts",
     "wrapped",
 )
-READER_SKIPS = {"__init__.py", "commands.py", "capacity.py", "service.py", "cluster.py"}
-"""Rooms beside the core path: a reader takes them up when the way of the data is clear."""
-
 SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
@@ -47,8 +45,11 @@ def count(paths: list[Path]) -> int:
 
 
 def core_path(package: Path) -> list[Path]:
-    """The files that a reader reads: the package's own folder without its side rooms."""
-    return [path for path in package.glob("*.py") if path.name not in READER_SKIPS]
+    """The files that a reader reads: those that the README's reading order (a numbered list) names."""
+    readme = package / "README.md"
+    order = re.findall(r"^\d+\. (.+)$", readme.read_text(), re.MULTILINE) if readme.exists() else []
+    names = {name for line in order for name in re.findall(r"`(\w+\.(?:py|sql))`", line)}
+    return [path for path in package.rglob("*") if path.name in names]
 
 
 def main() -> None:
