@@ -62,11 +62,11 @@ def _artist(bank: Bank, dice: list[int]) -> str:
     given, coined = _of(bank.given, rest[0]), _of(bank.heads, rest[1]) + _of(bank.tails, rest[2])
     first, second = _of(bank.words, rest[3]), _of(bank.words, rest[4])
     if kind < 34:
-        return f"{given} {coined}"
+        return f"{given} {_of(bank.given, rest[4])} {coined}" if rest[5] % 3 == 0 else f"{given} {coined}"
     if kind < 46:
         return f"{bank.the} {first} {coined}s".strip()
     if kind < 66:
-        return f"{first} {second}" if first != second else f"{first} {coined}"
+        return f"{first} {second}" if first != second and rest[5] % 2 else f"{first} {coined}"
     if kind < 82:
         return coined if rest[5] % 3 else f"{coined} {first}"
     if kind < 90:
@@ -95,18 +95,19 @@ def _title(bank: Bank, dice: list[int]) -> str:
     if not bank.given and kind % 2:
         bank = BANKS["en"]
     first, second = _of(bank.words, rest[0]), _of(bank.words, rest[1])
-    name = _of(bank.given, rest[2]) if bank.given else second
+    third = _of(bank.words, rest[5])
+    name = _of(bank.given or bank.words, rest[2])
     templates = (
         first,
-        first,
         f"{first}{bank.joint}{second}",
-        f"{first}{bank.joint}{second}",
-        f"{bank.the} {first}".strip(),
+        f"{bank.the} {first}{bank.joint}{second}".strip(),
         f"{name}{bank.joint}{first}",
-        f"{first}, {second}",
+        f"{first}, {second} & {third}",
         f"{first} {1960 + rest[3] % 67}",
-        f"{first} & {second}",
-        f"{bank.the} {second} {name}".strip(),
+        f"{second}{bank.joint}{first}{bank.joint}{third}",
+        f"{first} ({second}{bank.joint}{third})",
+        f"{name} & {bank.the} {first}{bank.joint}{second}".replace("  ", " "),
+        f"{bank.the} {second}{bank.joint}{name}".strip(),
     )
     title = templates[rest[4] % len(templates)]
     return title + _of(SUFFIXES, rest[3]) if kind < 12 else title

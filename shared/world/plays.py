@@ -27,7 +27,9 @@ MINUTE_MS = 60_000
 SPAN_DAYS = SPAN_END_DAY - SPAN_START_DAY
 SPAN_START_MS = SPAN_START_DAY * DAY_MS
 SESSION_GAP_MS = 40 * MINUTE_MS
-LENGTHS = np.array([1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 16, 20, 27, 45])  # equally likely plays per session, mean 11
+LENGTHS = np.array(
+    [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 18, 24, 34, 60]
+)  # seventeen quantiles of the plays per session
 RADIO, ALBUM, COLLECTION = (SOURCES.index(name) for name in (PROGRAMMED, "album", "collection"))
 SOURCE_WEIGHTS = np.array([[18, 12, 10, 25, 35], [17, 25, 16, 27, 15]]).cumsum(axis=1)  # (plan, source)
 
@@ -38,7 +40,7 @@ def _chance(probability: float) -> int:
 
 REPEAT, SAME_ARTIST, FRESH, HIT = _chance(0.58), _chance(0.22), _chance(0.09), _chance(0.03)
 SKIP_NEW, SKIP_FAVOURITE, SKIP_RADIO = _chance(0.51), _chance(0.38), _chance(0.54)
-FRESH_DAYS = 56
+FRESH_DAYS = 77
 
 
 class Plays(NamedTuple):
@@ -110,7 +112,9 @@ def _sessions(state: Any, count: int, n: int, users: Any, hours: Any, offsets: A
     lengths = np.empty(count, np.int64)
     sessions = planned = 0
     while planned < count:
-        lengths[sessions] = LENGTHS[below(state, LENGTHS.size)]
+        quantile = below(state, LENGTHS.size - 1)
+        spread = LENGTHS[quantile + 1] - LENGTHS[quantile]
+        lengths[sessions] = LENGTHS[quantile] + below(state, max(spread, 1))
         planned += lengths[sessions]
         sessions += 1
     earliest = max(users.signed_up[n], SPAN_START_MS)
@@ -206,10 +210,11 @@ def _find(state: Any, sampler: Any, scene: int, day: int) -> int:
 
 @njit(cache=True, nogil=True, inline="always")
 def _fresh(state: Any, sampler: Any, low: int, high: int, day: int) -> int:
-    """The most popular of three tracks released in the last eight weeks, or -1 when there is none."""
+    """The most popular of three tracks released in the last one to twelve weeks, or -1 when there is none."""
     days = sampler.fresh_day[low:high]
     end = np.searchsorted(days, day, side="right")
-    begin = np.searchsorted(days, day - FRESH_DAYS, side="right")
+    window = 7 + below(state, FRESH_DAYS)  # a release fades rather than vanishes
+    begin = np.searchsorted(days, day - window, side="right")
     best = -1
     if end > begin:
         for _ in range(3):

@@ -35,7 +35,7 @@ class Sampler(NamedTuple):
 
 
 def make_sampler(catalogue: Catalogue) -> Sampler:
-    """Lay the catalogue out for drawing, scene by scene; scenes are as big as their tracks' weights are even."""
+    """Lay the catalogue out for drawing, scene by scene."""
     scenes = np.arange(catalogue.scenes.genre.size + 1)
     by_scene = np.argsort(catalogue.track_scene, kind="stable")
     fresh = np.lexsort((catalogue.released, catalogue.track_scene))
