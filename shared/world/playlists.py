@@ -15,7 +15,7 @@ from shared.world.catalogue import GENRES
 from shared.world.plays import Plays
 from shared.world.rng import below, generator, start, stream_key
 from shared.world.sampler import Sampler
-from shared.world.schema import SCHEMAS
+from shared.world.schema import table
 
 PER_USER = np.array([0, 0, 0, 1, 1, 1, 2, 2, 3, 4])  # equally likely
 ID_STRIDE = 8
@@ -29,14 +29,14 @@ def playlists_table(seed: int, plays: Plays, sampler: Sampler, low: int, high: i
     pool = pa.array(names.playlist_titles(generator(seed, "names/playlists"), GENRES))
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
     playlist_id = owner * ID_STRIDE + np.arange(owner.size) - np.searchsorted(owner, owner)
-    arrays = [
-        pa.array(playlist_id.astype(np.int32)),
-        pa.array(owner.astype(np.int32)),
-        pool.take(pa.array(title % len(pool))),
-        pa.ListArray.from_arrays(offsets, tracks),
-        pa.array(created),
-    ]
-    return pa.table(dict(zip(SCHEMAS["playlists"].names, arrays, strict=True))).cast(SCHEMAS["playlists"])
+    columns = {
+        "playlist_id": playlist_id,
+        "user_id": owner,
+        "title": pool.take(pa.array(title % len(pool))),
+        "track_ids": pa.ListArray.from_arrays(offsets, tracks),
+        "created_at": created,
+    }
+    return table("playlists", columns)
 
 
 @njit(cache=True, nogil=True)

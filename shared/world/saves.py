@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shared.world.plays import Plays
 from shared.world.rng import ONE, row_hash, stream_key
-from shared.world.schema import SCHEMAS
+from shared.world.schema import table
 
 CONVINCES = ONE // 20
 
@@ -24,8 +24,7 @@ def saves_table(seed: int, plays: Plays, duration_ms: NDArray[np.int32]) -> pa.T
     _, first = np.unique(user.astype(np.int64) << 32 | track, return_index=True)  # a track once a user: the earliest
     first.sort()
     saved_at = (plays.started_at + plays.played_ms)[chosen[first]]
-    arrays = [pa.array(user[first]), pa.array(track[first]), pa.array(saved_at)]
-    return pa.table(dict(zip(SCHEMAS["saves"].names, arrays, strict=True))).cast(SCHEMAS["saves"])
+    return table("saves", {"user_id": user[first], "track_id": track[first], "saved_at": saved_at})
 
 
 @njit(cache=True, nogil=True)

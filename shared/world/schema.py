@@ -4,6 +4,8 @@ Units and meanings travel in the Arrow field metadata, so they are in the Parque
 columns as plain strings.
 """
 
+from typing import Any
+
 import pyarrow as pa
 
 FEATURES = 16
@@ -140,6 +142,14 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
+
+
+def table(dataset: str, columns: dict[str, Any]) -> pa.Table:
+    """A dataset's table from its columns (Arrow, numpy or lists), in the order and the types of its schema."""
+    schema = SCHEMAS[dataset]
+    given = (columns[name] for name in schema.names)
+    arrays = [column if isinstance(column, pa.Array) else pa.array(column) for column in given]
+    return pa.Table.from_arrays(arrays, schema.names).cast(schema)
 
 
 def described(dataset: str) -> list[dict[str, str]]:

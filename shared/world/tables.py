@@ -8,7 +8,7 @@ from shared.world import names
 from shared.world.catalogue import GENRES, Catalogue
 from shared.world.countries import CODES, COUNTRIES
 from shared.world.rng import generator
-from shared.world.schema import FEATURES, SCHEMAS
+from shared.world.schema import FEATURES, table
 
 
 def catalogue_tables(catalogue: Catalogue, seed: int) -> dict[str, pa.Table]:
@@ -24,12 +24,6 @@ def catalogue_tables(catalogue: Catalogue, seed: int) -> dict[str, pa.Table]:
     }
 
 
-def _table(dataset: str, columns: dict[str, object]) -> pa.Table:
-    schema = SCHEMAS[dataset]
-    arrays = [c if isinstance(c, pa.Array) else pa.array(c) for c in (columns[name] for name in schema.names)]
-    return pa.table(dict(zip(schema.names, arrays, strict=True))).cast(schema)
-
-
 def _days(days: NDArray[np.int64]) -> pa.Array:
     return pa.array(days.astype(np.int32)).cast(pa.date32())
 
@@ -39,7 +33,7 @@ def _or_null(ids: NDArray[np.int64]) -> pa.Array:
 
 
 def _artists(catalogue: Catalogue, seed: int, language: NDArray[np.str_]) -> pa.Table:
-    return _table(
+    return table(
         "artists",
         {
             "artist_id": np.arange(language.size, dtype=np.int32),
@@ -64,7 +58,7 @@ def _albums(catalogue: Catalogue, seed: int, language: NDArray[np.str_], title: 
     first = catalogue.album_first[:-1]
     artist = catalogue.track_artist[first]
     own = np.array(names.titles(generator(seed, "names/albums"), language[artist].tolist()), dtype=object)
-    return _table(
+    return table(
         "albums",
         {
             "album_id": np.arange(first.size, dtype=np.int32),
@@ -81,7 +75,7 @@ def _tracks(catalogue: Catalogue, seed: int, title: NDArray[np.str_]) -> pa.Tabl
     genre = catalogue.scenes.genre[catalogue.track_scene]
     rng = generator(seed, "tracks/marks")
     explicit_rate = np.where(genre == GENRES.index("hip hop"), 0.45, 0.08)
-    return _table(
+    return table(
         "tracks",
         {
             "track_id": tracks.astype(np.int32),
@@ -127,7 +121,7 @@ def _features(catalogue: Catalogue, seed: int, original: NDArray[np.int64]) -> p
 
 def _scenes(catalogue: Catalogue) -> pa.Table:
     scenes = catalogue.scenes
-    return _table(
+    return table(
         "truth/scenes",
         {
             "scene_id": np.arange(scenes.genre.size, dtype=np.int16),
@@ -139,7 +133,7 @@ def _scenes(catalogue: Catalogue) -> pa.Table:
 
 
 def _true_tracks(catalogue: Catalogue) -> pa.Table:
-    return _table(
+    return table(
         "truth/tracks",
         {
             "track_id": np.arange(catalogue.track_scene.size, dtype=np.int32),

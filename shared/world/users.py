@@ -16,7 +16,7 @@ from shared.clock import DAY_MS
 from shared.world.catalogue import Scenes
 from shared.world.countries import CODES, COUNTRIES, SPAN_END_DAY, SPAN_START_DAY, ZONES
 from shared.world.rng import ONE, apportion, below, draw, generator, integers, pick, start, stream_key
-from shared.world.schema import AGE_BANDS, PLANS, SCHEMAS
+from shared.world.schema import AGE_BANDS, PLANS, table
 from shared.world.sizes import Size
 
 SLOTS = 6
@@ -96,40 +96,38 @@ def _zones(rng: np.random.Generator, country: NDArray[np.int64]) -> NDArray[np.i
 
 def users_table(users: Users) -> pa.Table:
     """The dataset `users`."""
-    names = np.array(CODES)
     columns = {
-        "user_id": np.arange(users.country.size, dtype=np.int32),
-        "country": names[users.country],
+        "user_id": np.arange(users.country.size),
+        "country": np.array(CODES)[users.country],
         "time_zone": np.array(ZONES)[users.zone],
         "age_band": np.array(AGE_BANDS)[users.age],
         "language": np.array([country.language for country in COUNTRIES])[users.country],
         "plan": np.array(PLANS)[users.plan],
         "signed_up": users.signed_up,
     }
-    return pa.table({name: pa.array(column) for name, column in columns.items()}).cast(SCHEMAS["users"])
+    return table("users", columns)
 
 
 def true_users_table(users: Users, tastes: Tastes, low: int, high: int) -> pa.Table:
     """The dataset `truth/users` of users low..high."""
-    changed = users.plan_changed_day[low:high].astype(np.int32)
-    arrays = [
-        pa.array(np.arange(low, high, dtype=np.int32)),
-        *_scene_lists(tastes, 0),
-        *_scene_lists(tastes, 1),
-        pa.array(users.owl_minutes[low:high].astype(np.int16)),
-        pa.array(changed, mask=changed < 0),
-    ]
-    return pa.table(dict(zip(SCHEMAS["truth/users"].names, arrays, strict=True))).cast(SCHEMAS["truth/users"])
+    changed = users.plan_changed_day[low:high]
+    columns = {
+        "user_id": np.arange(low, high),
+        **_scene_lists(tastes, 0, "then"),
+        **_scene_lists(tastes, 1, "now"),
+        "owl_minutes": users.owl_minutes[low:high],
+        "plan_changed_day": pa.array(changed, mask=changed < 0),
+    }
+    return table("truth/users", columns)
 
 
-def _scene_lists(tastes: Tastes, epoch: int) -> tuple[pa.Array, pa.Array]:
+def _scene_lists(tastes: Tastes, epoch: int, name: str) -> dict[str, pa.Array]:
     """Each user's scenes and weights at an epoch; the slots that hold no weight are left out."""
     weights = np.diff(tastes.cumulative[:, epoch], axis=1, prepend=0)  # (users, SLOTS)
     held = weights > 0
     offsets = np.concatenate(([0], np.cumsum(held.sum(axis=1)))).astype(np.int32)
-    lists = (column[held].astype(np.int32) for column in (tastes.scene[:, epoch], weights))
-    scenes, shares = (pa.ListArray.from_arrays(offsets, values) for values in lists)
-    return scenes, shares
+    lists = {"scenes": tastes.scene[:, epoch][held], "weights": weights[held]}
+    return {f"{what}_{name}": pa.ListArray.from_arrays(offsets, values) for what, values in lists.items()}
 
 
 def scene_weights(scenes: Scenes) -> NDArray[np.int64]:
