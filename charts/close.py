@@ -1,0 +1,141 @@
+"""From counts to charts: provisional while the week runs, final when the stream's clock is 48 hours past it, corrected
+after that.
+
+A published chart is never changed, it gets a successor: revision 1 is the final chart, 2 and up are corrections, each
+published with the difference to the one before. Charts are cut from the integer counts of all partitions with a total
+order (units, then counted plays, then the smaller artist id), so two machines cut the same chart. Movement is not
+stored: a correction of last week would falsify it.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
+
+from charts.records import CHART, DIFF, NOWHERE, Ints, country_name
+from charts.rules import Rules, is_final, week_name, week_of
+from charts.step import add_counts
+from charts.store import PartitionStore
+from shared.errors import NotFound
+from shared.lake import Lake
+
+GLOBAL = "global"
+
+
+class Revision(NamedTuple):
+    """One published state of one week: 1 is final, 2 and up are corrections; diff (DIFF) is against the one before."""
+
+    week: int
+    number: int
+    chart: pa.Table
+    diff: pa.Table
+
+
+def merged_counts(stores: Sequence[PartitionStore], week: int) -> pa.RecordBatch:
+    """COUNTS of a week over all partitions, by day."""
+    return add_counts([pa.Table.from_batches([store.counts(week)]) for store in stores])
+
+
+def cut(counts: pa.RecordBatch, rules: Rules) -> pa.Table:
+    """CHART of every scope that has plays: the global one first, then the countries by code."""
+    weekly = pa.Table.from_batches([counts])
+    worldwide = _leaders(add_counts([weekly], ("artist_id",)), np.zeros(0, np.int64), rules.places)
+    national = add_counts([weekly.filter(pc.field("country") != NOWHERE)], ("country", "artist_id"))
+    country = national["country"].to_numpy()
+    starts = np.flatnonzero(np.diff(country, prepend=-1))
+    tables = [_rows([GLOBAL], worldwide)]
+    if starts.size:
+        names = [country_name(code) for code in country[starts].tolist()]
+        tables.append(_rows(names, _leaders(national, starts, rules.places)))
+    return pa.concat_tables(tables)
+
+
+def _leaders(counts: pa.RecordBatch, starts: Ints, places: int) -> pa.RecordBatch:
+    """The first `places` of each slice of counts, in order, each with its slice's number; starts int64[scopes] (empty: one slice)."""
+    starts = np.append(starts if starts.size else [0], counts.num_rows)
+    top = _top(starts, counts["units"].to_numpy(), counts["plays"].to_numpy(), places)  # (scopes, places), -1 where there are no more
+    scope, rank = np.nonzero(top >= 0)
+    taken = counts.take(pa.array(top[scope, rank]))
+    return pa.RecordBatch.from_arrays(
+        [pa.array(scope), pa.array(rank + 1), taken["artist_id"], taken["units"], taken["plays"]],
+        names=["scope", "rank", "artist_id", "units", "plays"],
+    )
+
+
+@njit(cache=True, nogil=True)
+def _top(starts: Ints, units: Ints, plays: Ints, places: int) -> Ints:
+    """int64[slices, places]: rows of each slice by units, then plays, descending, then by row (artists ascend), -1 at the end."""
+    top = np.full((starts.size - 1, places), -1, np.int64)
+    for s in range(starts.size - 1):
+        best, filled = top[s], 0
+        for row in range(starts[s], starts[s + 1]):
+            at = filled
+            while at > 0:
+                above = best[at - 1]
+                if units[above] > units[row] or (units[above] == units[row] and plays[above] >= plays[row]):
+                    break
+                if at < places:
+                    best[at] = above
+                at -= 1
+            if at < places:
+                best[at] = row
+                filled = min(filled + 1, places)
+    return top
+
+
+def _rows(names: list[str], leaders: pa.RecordBatch) -> pa.Table:
+    scope = pa.array(names, pa.string()).take(leaders["scope"])
+    return pa.table([scope, *(leaders[name] for name in CHART.names[1:])], names=CHART.names).cast(CHART)
+
+
+def difference(before: pa.Table, after: pa.Table) -> pa.Table:
+    """DIFF of two charts: every place that changed its rank, units or plays, entered (before is null) or left (after is null)."""
+    keys = ["scope", "artist_id"]
+    joined = before.join(after, keys=keys, join_type="full outer", left_suffix="_before", right_suffix="_after")
+    same = pa.array(np.ones(joined.num_rows, bool))
+    for name in ("rank", "units", "plays"):
+        same = pc.and_(same, pc.fill_null(pc.equal(joined[f"{name}_before"], joined[f"{name}_after"]), False))
+    order = [("scope", "ascending"), ("rank_after", "ascending"), ("rank_before", "ascending"), ("artist_id", "ascending")]
+    return joined.filter(pc.invert(same)).select(DIFF.names).sort_by(order).cast(DIFF)
+
+
+def close_weeks(stores: Sequence[PartitionStore], lake: Lake, name: str, watermark: int, rules: Rules) -> list[Revision]:
+    """Publish what is due in the datasets `name/charts/WEEK` and `name/corrections/WEEK`: first finals, and corrections of closed weeks.
+
+    Safe to be killed anywhere and run again: a revision is decided by what is published, and its difference goes first.
+    """
+    changed = [store.weeks() for store in stores]
+    known = sorted({week for weeks in changed for week in weeks})
+    revisions = []
+    for week in range(known[0], week_of(watermark) + 1) if known else ():
+        stamp = [weeks.get(week, -1) for weeks in changed]
+        last = published(lake, name, week)
+        if is_final(week, watermark, rules) and (last is None or last.details["stamp"] != stamp):
+            revisions += _publish(stores, lake, name, week, stamp, rules)
+    return revisions
+
+
+def _publish(stores: Sequence[PartitionStore], lake: Lake, name: str, week: int, stamp: list[int], rules: Rules) -> list[Revision]:
+    last = published(lake, name, week)
+    before = last.table() if last else CHART.empty_table()
+    chart = cut(merged_counts(stores, week), rules)
+    diff = difference(before, chart)
+    unchanged = last is not None and diff.num_rows == 0
+    number = (last.details["revision"] if last else 0) + (not unchanged)
+    details = {"week": week_name(week), "revision": number, "rules": rules.version, "stamp": stamp}
+    if last and not unchanged:
+        lake.publish_table(f"{name}/corrections/{week_name(week)}", f"r{number}", diff, details)
+    lake.publish_table(f"{name}/charts/{week_name(week)}", f"r{number}", chart, details)
+    return [] if unchanged else [Revision(week, number, chart, diff)]
+
+
+def published(lake: Lake, name: str, week: int, revision: int | None = None) -> Any:
+    """The dataset of a week's newest revision (or that one), None when there is none."""
+    try:
+        return lake.dataset(f"{name}/charts/{week_name(week)}", None if revision is None else f"r{revision}")
+    except NotFound:
+        return None
+

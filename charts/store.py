@@ -1,0 +1,197 @@
+"""The state of one partition in one SQLite file: what was counted, what was seen, and how far the log was read, in one
+transaction.
+
+Exactly once is not a property of the log. The consumer may die anywhere, be declared dead and come back, or get a
+message twice; the counts are right all the same, because they are committed together with the offset behind them, and
+only if the stored offset is still the one the batch began at. Whoever finds another one (a zombie, after a rebalance)
+drops its memory and reads the file again.
+
+A batch leaves one row a week in `plays` (its new plays as an Arrow blob, from which dedupe and caps are rebuilt) and
+one in `counts` (by how much each count moved). A row an id would cost a hundred times the time. Deltas are folded
+together when there are FOLD of them.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from charts.records import COUNTS, Ints, Verdict, columns, to_batch
+from charts.rules import Rules, week_of
+from charts.step import Delta, Segment, add_counts, admit
+from shared.batches import OPTIONS
+from shared.errors import BadInput, Conflict, LinerError
+
+FOLD = 16
+DEAD_BYTES = 1 << 16
+SCHEMA = """
+create table if not exists position (
+    only integer primary key check (only = 1), next_offset integer not null, watermark integer not null, tallies text not null
+);
+insert or ignore into position values (1, 0, 0, '{}');
+create table if not exists plays (week integer, from_offset integer, batch blob not null, primary key (week, from_offset));
+create table if not exists counts (week integer, from_offset integer, batch blob not null, primary key (week, from_offset));
+create table if not exists dead_letters (log_offset integer primary key, reason text not null, message blob not null);
+"""
+
+
+class Position(NamedTuple):
+    """How far a partition is: the next offset to read, the latest start of a play seen (ms), the verdicts so far int64[verdicts]."""
+
+    next_offset: int
+    watermark: int
+    tallies: Ints
+
+
+class DeadLetter(NamedTuple):
+    """A message that could not be decoded."""
+
+    offset: int
+    reason: str
+    message: bytes
+
+
+class PartitionStore:
+    """The file of one partition. One consumer writes; others read at any time (WAL)."""
+
+    def __init__(self, folder: str | Path, partition: int) -> None:
+        """folder: where the partitions of a run lie; it need not exist yet."""
+        self.partition = partition
+        self.path = Path(folder) / f"partition-{partition:04d}.sqlite"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        with self._errors():
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = full")
+            self._connection.executescript(f"begin immediate; {SCHEMA} commit;")
+
+    def position(self) -> Position:
+        """Where to go on."""
+        with self._errors():
+            row = self._connection.execute("select next_offset, watermark, tallies from position").fetchone()
+        counted = json.loads(row[2])
+        return Position(row[0], row[1], np.array([counted.get(verdict.name.lower(), 0) for verdict in Verdict], np.int64))
+
+    def commit(self, begin: int, end: int, delta: Delta, dead: list[DeadLetter], rules: Rules) -> None:
+        """Make a batch, offsets begin to end, part of the state, all or nothing; Conflict when the state is not at `begin`."""
+        with self._transaction() as connection:
+            position = self.position()
+            if position.next_offset != begin:
+                raise Conflict(f"{self.path}: at offset {position.next_offset}, not {begin}: another consumer was here; reload")
+            for week, changes in delta.weeks.items():
+                if changes.added.event_id.size:
+                    connection.execute("insert into plays values (?, ?, ?)", (week, begin, _pack(to_batch(changes.added))))
+                if changes.counts.num_rows:
+                    connection.execute("insert into counts values (?, ?, ?)", (week, begin, _pack(changes.counts)))
+                    self._fold(week)
+            connection.executemany("insert into dead_letters values (?, ?, ?)", (_short(letter) for letter in dead))
+            tallies = dict(zip((verdict.name.lower() for verdict in Verdict), (position.tallies + delta.tallies).tolist(), strict=True))
+            values = (end, delta.watermark, json.dumps(tallies))
+            connection.execute("update position set next_offset = ?, watermark = ?, tallies = ?", values)
+            connection.execute("delete from plays where week < ?", (week_of(delta.watermark - rules.corrected_for_ms) - 1,))
+
+    def segment(self, week: int, rules: Rules) -> Segment:
+        """The memory of a week, rebuilt from its plays; the order in which they came does not matter, so neither does ours."""
+        segment = Segment()
+        with self._errors():
+            blobs = self._connection.execute("select batch from plays where week = ? order by from_offset", (week,))
+            for (blob,) in blobs:
+                plays, _, _, _ = columns(_unpack(blob))
+                admit(segment, plays, np.arange(plays.event_id.size), np.zeros(len(Verdict), np.int64), week, rules)
+        return segment
+
+    def counts(self, week: int) -> pa.RecordBatch:
+        """COUNTS of a week so far, sorted by day, country and artist."""
+        return add_counts([pa.Table.from_batches([], COUNTS), *(pa.Table.from_batches([batch]) for batch in self._deltas(week))])
+
+    def weeks(self) -> dict[int, int]:
+        """Every week with counts, and the offset at which they last changed."""
+        with self._errors():
+            return dict(self._connection.execute("select week, max(from_offset) from counts group by week order by week"))
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Messages that could not be decoded, in log order."""
+        with self._errors():
+            rows = self._connection.execute("select log_offset, reason, message from dead_letters order by log_offset")
+            return [DeadLetter(*row) for row in rows]
+
+    def snapshot(self, path: Path) -> None:
+        """Copy the state as of now to a file; with it and the log behind it a consumer that lost its disk goes on."""
+        aside = path.with_suffix(".tmp")
+        aside.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._errors():
+            self._connection.execute("vacuum into ?", (str(aside),))
+        aside.rename(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _deltas(self, week: int) -> list[pa.RecordBatch]:
+        with self._errors():
+            rows = self._connection.execute("select batch from counts where week = ? order by from_offset", (week,)).fetchall()
+        return [_unpack(blob) for (blob,) in rows]
+
+    def _fold(self, week: int) -> None:
+        """Replace many deltas of a week by their sum, inside the caller's transaction."""
+        deltas, last = self._connection.execute("select count(*), max(from_offset) from counts where week = ?", (week,)).fetchone()
+        if deltas >= FOLD:
+            folded = _pack(self.counts(week))
+            self._connection.execute("delete from counts where week = ?", (week,))
+            self._connection.execute("insert into counts values (?, ?, ?)", (week, last, folded))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._errors():
+            self._connection.execute("begin immediate")
+            try:
+                yield self._connection
+                self._connection.execute("commit")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise LinerError(f"{self.path}: {error}; what was committed before still stands") from error
+        except sqlite3.DatabaseError as error:
+            raise BadInput(f"{self.path}: {error}; delete it: a snapshot and the log make it again") from error
+
+
+def restore(folder: Path, partition: int, snapshots: Path) -> PartitionStore:
+    """The partition's state; from its newest snapshot when the file is gone, and from nothing when there is no snapshot either."""
+    path = Path(folder) / f"partition-{partition:04d}.sqlite"
+    snapshot = snapshots / path.name
+    if not path.exists() and snapshot.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(".tmp")
+        aside.write_bytes(snapshot.read_bytes())
+        aside.rename(path)
+    return PartitionStore(folder, partition)
+
+
+def _pack(batch: pa.RecordBatch) -> bytes:
+    """A batch of any size as one blob."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=OPTIONS) as writer:
+        writer.write_batch(batch)
+    blob: bytes = sink.getvalue().to_pybytes()
+    return blob
+
+
+def _unpack(blob: bytes) -> pa.RecordBatch:
+    with pa.ipc.open_stream(blob) as reader:
+        return reader.read_next_batch()
+
+
+def _short(letter: DeadLetter) -> DeadLetter:
+    return letter._replace(message=letter.message[:DEAD_BYTES])
