@@ -13,7 +13,7 @@ from shared.clock import DAY_MS
 from shared.world import names
 from shared.world.catalogue import GENRES
 from shared.world.plays import Plays
-from shared.world.rng import below, generator, start, stream_key
+from shared.world.rng import below, contains, generator, start, stream_key
 from shared.world.sampler import Sampler
 from shared.world.schema import table
 
@@ -79,7 +79,7 @@ def _collect(state: Any, history: Any, day: int, sampler: Any, out: Any) -> int:
             size < MOST
             and sampler.scene[track] == scene
             and sampler.released[track] <= day
-            and not np.any(out[:size] == track)
+            and not contains(out[:size], track)
         ):
             out[size] = track
             size += 1

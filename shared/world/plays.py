@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from shared.clock import DAY_MS, DEMO_NOW
 from shared.world.countries import COUNTRIES, SPAN_END_DAY, SPAN_START_DAY, WEEKEND, WORKDAY, zone_offsets
-from shared.world.rng import ONE, below, draw, pick, start, stream_key
+from shared.world.rng import ONE, below, draw, pick, place, start, stream_key
 from shared.world.sampler import Ints, Sampler
 from shared.world.schema import PLANS, PROGRAMMED, SCHEMAS, SOURCES
 from shared.world.users import Tastes, Users
@@ -212,9 +212,9 @@ def _find(state: Any, sampler: Any, scene: int, day: int) -> int:
 def _fresh(state: Any, sampler: Any, low: int, high: int, day: int) -> int:
     """The most popular of three tracks released in the last one to twelve weeks, or -1 when there is none."""
     days = sampler.fresh_day[low:high]
-    end = np.searchsorted(days, day, side="right")
+    end = place(days, day)
     window = 7 + below(state, FRESH_DAYS)  # a release fades rather than vanishes
-    begin = np.searchsorted(days, day - window, side="right")
+    begin = place(days, day - window)
     best = -1
     if end > begin:
         for _ in range(3):

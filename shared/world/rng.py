@@ -42,32 +42,54 @@ def _mix(z: Any) -> Any:
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def start(state: Any, key: Any, row: int) -> None:
     """Put the stream of `row` into state uint64[1]."""
     state[0] = _mix(key ^ _mix(np.uint64(row)))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def draw(state: Any) -> Any:
     """The next integer in [0, ONE)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
     return np.int64(_mix(state[0]) >> np.uint64(33))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def below(state: Any, count: int) -> Any:
     """The next integer in [0, count), count ≤ ONE."""
     return (draw(state) * count) >> 31
 
 
-@njit(cache=True, nogil=True, inline="always")
-def pick(state: Any, cumulative: Any) -> Any:
-    """An index with the probability of its weight; cumulative int64[n] sums the weights up, each below ONE in total."""
-    return np.searchsorted(cumulative, below(state, cumulative[-1]), side="right")
+@njit(cache=True, nogil=True)
+def place(ascending: Any, value: int) -> int:
+    """How many entries are ≤ value; a loop of its own compiles in a tenth of the time of np.searchsorted."""
+    low, high = 0, ascending.size
+    while low < high:
+        middle = (low + high) // 2
+        if ascending[middle] <= value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
+def contains(values: Any, value: int) -> bool:
+    """Whether value is among the values."""
+    for other in values:  # noqa: SIM110 (numba)
+        if other == value:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def pick(state: Any, cumulative: Any) -> int:
+    """An index with the probability of its weight; cumulative int64[n] sums the weights up, below ONE in total."""
+    return place(cumulative, below(state, cumulative[-1]))  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True)
 def row_hash(key: Any, row: int) -> Any:
     """An integer in [0, ONE) that belongs to a row: a decision about it that uses up no stream."""
     return np.int64(_mix(key ^ _mix(np.uint64(row))) >> np.uint64(33))
@@ -99,11 +121,12 @@ def alias_tables(weights: Any, first: Any) -> tuple[Any, Any]:
     alias = np.zeros(weights.size, np.int32)
     for group in range(first.size - 1):
         low, count = first[group], first[group + 1] - first[group]
-        left = weights[low : low + count] * count
-        total = weights[low : low + count].sum()
-        small, large = np.empty(count, np.int64), np.empty(count, np.int64)
-        smalls = larges = 0
+        small, large, left = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+        smalls = larges = total = 0
         for k in range(count):
+            total += weights[low + k]
+        for k in range(count):
+            left[k] = weights[low + k] * count
             alias[low + k] = k
             if left[k] < total:
                 small[smalls] = k

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shared.clock import DAY_MS
 from shared.world.catalogue import Scenes
 from shared.world.countries import CODES, COUNTRIES, SPAN_END_DAY, SPAN_START_DAY, ZONES
-from shared.world.rng import ONE, apportion, below, draw, generator, integers, pick, start, stream_key
+from shared.world.rng import ONE, apportion, below, contains, draw, generator, integers, pick, start, stream_key
 from shared.world.schema import AGE_BANDS, PLANS, table
 from shared.world.sizes import Size
 
@@ -179,7 +179,7 @@ def _fresh_scene(state: Any, weights: Any, mine: Any, count: int) -> int:
     """A scene not among mine[:count], by weight; after 20 tries any."""
     found = pick(state, weights)
     for _ in range(20):
-        if not np.any(mine[:count] == found):
+        if not contains(mine[:count], found):
             break
         found = pick(state, weights)
     return int(found)
