@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  numba's np.dot runs on it; loaded later, blas_threads(1) would not narrow it
 from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from implicit.cpu.als import AlternatingLeastSquares
@@ -114,6 +117,21 @@ def test_threads_and_shards_do_not_change_a_byte(monkeypatch):
             ials.solve_rows(x[part], basis, SETTINGS) for part in (slice(0, 256), slice(256, 768), slice(768, 1000))
         ]
         assert np.concatenate(shards).tobytes() == whole.tobytes()
+
+
+def test_no_sweep_loads_a_blas_that_was_not_there_to_be_narrowed():
+    """numba would load scipy's BLAS at the first np.dot, too late for blas_threads(1): slower, and other bytes."""
+    program = """
+import numpy as np
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_info
+from discover_weekly import ials
+loaded = len(threadpool_info())
+ials.half_sweep(csr_matrix(np.ones((3, 3), np.float32)), np.ones((3, 2), np.float32), ials.Settings(factors=2))
+print(loaded == len(threadpool_info()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 def test_grams_of_shards_add_up_to_the_gram_of_all(monkeypatch):
