@@ -1,6 +1,8 @@
 """`liner world`: what it prints, what it draws, and what it says about directories that are no world."""
 
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import duckdb
@@ -138,3 +140,9 @@ def test_a_file_in_the_way_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LinerError, match="cannot make a world there"):
         make_world(tmp_path / "file", "tiny")
+
+
+def test_the_commands_load_nothing_heavy():
+    program = "import sys, shared.world.commands; print([m for m in ('numpy', 'pyarrow', 'numba') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
