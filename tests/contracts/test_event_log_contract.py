@@ -3,6 +3,7 @@
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from secrets import token_hex
+from threading import get_ident
 
 import pytest
 from hypothesis import settings
@@ -157,14 +158,16 @@ class Member:
     """A group member that keeps its own offsets, as every consumer here does: `committed` outlives it."""
 
     def __init__(self, log, topic, committed, group="counters"):
-        self.committed, self.held, self.seen = committed, set(), []
+        self.committed, self.held, self.seen, self.thread = committed, set(), [], get_ident()
         self.subscription = log.subscribe(topic, group, self.assign, self.revoke)
 
     def assign(self, partitions):
+        assert get_ident() == self.thread, "SQLite state is opened here"
         self.held |= set(partitions)
         return {partition: self.committed.get(partition, 0) for partition in partitions}
 
     def revoke(self, partitions):
+        assert get_ident() == self.thread
         self.held -= set(partitions)
 
     def poll(self, commit=True):
