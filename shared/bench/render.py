@@ -73,6 +73,8 @@ def load(root: Path, group: str) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """Markdown: contestant, median with spread, ratio to the fastest, and what each benchmark chose to show."""
+    if "models" in result:
+        return quality_table(result)
     rows = sorted(result["rows"], key=lambda row: (row["median_s"], row["contestant"]))
     shown = list(dict.fromkeys(column for row in rows for column in row.get("show", {})))
     header = ["contestant", "median", "spread (IQR)", "time ÷ best", *shown]
@@ -92,6 +94,25 @@ def table(result: dict[str, Any]) -> str:
     lines.append(
         f"*{machine['cpu']}, {machine['cores']} cores, Python {result['python']}, size `{result['size']}`, {result['date']}.*"
     )
+    return "\n".join(lines)
+
+
+def quality_table(result: dict[str, Any]) -> str:
+    """Markdown of a recorded `evaluate --json`: one model a row, best ndcg@100 first."""
+    lines = ["| model | recall@20 | recall@50 | ndcg@100 | 95 % interval | coverage | fit | score |", "|" + "---|" * 8]
+    for name, found in sorted(result["models"].items(), key=lambda entry: -entry[1].get("ndcg@100", 0)):
+        if "not_run" in found:
+            lines.append(f"| {name} | not run: {found['not_run']} |||||||")
+            continue
+        low, high = found["ndcg@100_ci"]
+        measures = " | ".join(f"{found[measure]:.4f}" for measure in ("recall@20", "recall@50", "ndcg@100"))
+        times = " | ".join(seconds(found[time]) for time in ("fit_s", "score_s"))
+        lines.append(f"| {name} | {measures} | {low:.4f} – {high:.4f} | {found['coverage']:.3f} | {times} |")
+    shape = f"{result['users']:,} users × {result['items']:,} items, {result['interactions']:,} pairs"
+    lines += [
+        "",
+        f"*{shape}; protocol `{result['protocol']}`, {len(result['seeds'])} seeds, {result['tested_users']:,} users tested.*",
+    ]
     return "\n".join(lines)
 
 
