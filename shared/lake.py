@@ -130,7 +130,7 @@ class Lake:
     def folder(self, name: str, version: str) -> Path:
         """Where the shards of a version lie; hand it to `write_shard`."""
         for part in (*name.split("/"), version):
-            if part in ("", ".", "..") or part.startswith(".") or "\\" in part:
+            if not part or part.startswith(".") or "/" in part or "\\" in part or "\0" in part:
                 raise BadInput(f"dataset {name!r} version {version!r}: names are plain words joined by '/'")
         return self.root / name / version
 
