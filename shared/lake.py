@@ -102,7 +102,9 @@ def write_batches(folder: str | Path, index: int, schema: pa.Schema, batches: It
     except FileNotFoundError as error:
         raise Conflict(f"{folder}: somebody else published this version meanwhile; run again") from error
     except OSError as error:
-        raise LinerError(f"{folder}: could not write shard {index} ({error.strerror}); free some space") from error
+        raise LinerError(
+            f"{folder}: could not write shard {index} ({error.strerror or error}); free some space"
+        ) from error
     finally:
         aside.unlink(missing_ok=True)
     return Shard(str(final.absolute()), rows, final.stat().st_size, digest)
@@ -231,11 +233,11 @@ def _durable_rename(source: Path, target: Path) -> None:
 
 
 def _remove_unnamed(folder: Path, named: set[str]) -> None:
-    """Delete what an interrupted or replaced publish left behind."""
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if path.is_file() and path.name not in named:
-                path.unlink()
+    """Delete what an interrupted or replaced publish left behind; whatever a lake does not write is not its to delete."""
+    for pattern in ("part-?????-????????????????.parquet", ".part-?????.*.tmp"):
+        for path in folder.glob(pattern):
+            if path.name not in named:
+                path.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:
