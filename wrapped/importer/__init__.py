@@ -1,0 +1,1 @@
+"""A person's own year: their export or scrobbles, read offline, every row accounted for."""

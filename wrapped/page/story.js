@@ -1,0 +1,102 @@
+// The story of a year: one card at a time, by tap, swipe or key. Cards come as SVG from the service and are put in as elements, so their
+// text can be read, and animated by style sheets alone. Nothing plays by itself: the reader turns the page.
+
+const at = (id) => document.getElementById(id);
+const SWIPE = 40;
+
+let story = { cards: [] };
+let place = 0;
+let turn = 0; // drops what arrives for a card that was left meanwhile
+let touched = null;
+
+async function ask(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) {
+    const { error } = await answer.json().catch(() => ({}));
+    throw new Error(error ?? `The service answered ${answer.status}.`);
+  }
+  return answer;
+}
+
+const address = (name, kind) => `stories/${story.year}/${story.user}/${name}.${kind}`;
+
+async function draw(name) {
+  const text = await (await ask(address(name, "svg"))).text();
+  const drawing = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  drawing.querySelector("title")?.remove(); // aria-label says it; a tooltip would only be in the way
+  return document.importNode(drawing, true);
+}
+
+async function show(next, step = 1) {
+  place = Math.max(0, Math.min(next, story.cards.length - 1));
+  const card = story.cards[place];
+  const mine = ++turn;
+  at("back").disabled = place === 0;
+  at("next").disabled = place === story.cards.length - 1;
+  [...at("progress").children].forEach((bar, number) => bar.classList.toggle("seen", number <= place));
+  const drawing = await draw(card.name);
+  if (mine !== turn) return;
+  at("stage").style.setProperty("--from", step < 0 ? "-4%" : "4%");
+  at("stage").replaceChildren(drawing);
+  at("story").style.setProperty("background", card.ground);
+  at("spoken").textContent = `Card ${place + 1} of ${story.cards.length}. ${card.alt}`;
+  at("save").href = address(card.name, "png");
+  at("save").download = `wrapped-${story.year}-${card.name}.png`;
+  if (story.cards[place + 1]) fetch(address(story.cards[place + 1].name, "svg")); // so that the next turn is immediate
+}
+
+async function open(year, user) {
+  story = await (await ask(`stories/${year}/${user}`)).json();
+  at("progress").replaceChildren(...story.cards.map(() => document.createElement("li")));
+  at("user").value = user;
+  at("year").value = year;
+  history.replaceState(null, "", `?user=${user}&year=${year}`);
+  await show(0);
+}
+
+function tell(work) {
+  at("problem").hidden = true;
+  return work().catch((error) => {
+    at("problem").textContent = error.message;
+    at("problem").hidden = false;
+  });
+}
+
+const move = (step) => tell(() => (story.cards.length ? show(place + step, step) : Promise.resolve()));
+
+at("back").addEventListener("click", () => move(-1));
+at("next").addEventListener("click", () => move(1));
+at("choose").addEventListener("submit", (event) => {
+  event.preventDefault();
+  tell(() => open(at("year").value, at("user").value));
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.closest("input, select") || event.altKey || event.ctrlKey || event.metaKey) return;
+  const steps = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1, Home: -story.cards.length, End: story.cards.length };
+  if (event.key in steps) {
+    event.preventDefault();
+    move(steps[event.key]);
+  }
+});
+
+at("story").addEventListener("pointerdown", (event) => { touched = { x: event.clientX, y: event.clientY }; });
+at("story").addEventListener("pointerup", (event) => {
+  const across = touched ? event.clientX - touched.x : 0;
+  const swiped = Math.abs(across) > SWIPE && Math.abs(across) > Math.abs(event.clientY - touched.y);
+  touched = null;
+  if (!swiped) return;
+  at("story").addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
+  setTimeout(() => at("story").dispatchEvent(new MouseEvent("click")), 0); // spends that listener if no click follows
+  move(across < 0 ? 1 : -1);
+});
+
+tell(async () => {
+  const { years, users } = await (await ask("stories")).json();
+  if (!years.length) throw new Error("No year has been published yet. Run: liner wrapped demo");
+  const option = (value) => Object.assign(document.createElement("option"), { value, textContent: value });
+  at("year").replaceChildren(...years.map(option));
+  at("users").replaceChildren(...users.map(option));
+  const wanted = new URLSearchParams(location.search);
+  await open(wanted.get("year") ?? years[0], wanted.get("user") ?? users[0]);
+});
