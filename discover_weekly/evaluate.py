@@ -185,9 +185,12 @@ def tune(name: str, case: Case, seed: int) -> Choice:
             users = np.random.default_rng(np.random.SeedSequence(seed)).permutation(case.train.shape[0])
             users = users[: int(len(users) * TUNING_PAIRS / case.train.nnz)]
             case = case._replace(train=case.train[np.sort(users)])
-        return models.choose(
-            case, lambda train, choice: models.fit_ials(train, choice, seed), models.IALS_START, models.IALS_AXES
-        )
+
+        def fit_sample(train: csr_matrix, choice: Choice) -> Scorer:
+            return models.fit_ials(train, choice, seed)
+
+        start = models.choose(case, fit_sample, models.IALS_START, models.IALS_AXES)
+        return models.choose(case, fit_sample, start, models.FACTORS)
     popular = np.argsort(-case.train.getnnz(axis=0), kind="stable")[:TUNING_ITEMS]
     shown, hidden = case.history[:, popular], case.relevant[:, popular]
     kept = _both(shown, hidden)

@@ -22,13 +22,15 @@ from shared.threads import blas_threads, cores
 Scorer = Callable[[csr_matrix], Float32]
 Choice = Mapping[str, Any]
 
-IALS_START: Choice = {"weights": "binary", "unobserved_weight": 0.1, "regularisation": 0.01, "factors": 128}
+IALS_START: Choice = {"weights": "binary", "unobserved_weight": 0.1, "regularisation": 0.01, "factors": 64}
 IALS_AXES: Mapping[str, Sequence[Any]] = {
     "unobserved_weight": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
     "regularisation": (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
-    "factors": (32, 64, 128, 256),
     "weights": ("binary", "log"),
 }
+FACTORS: Mapping[str, Sequence[Any]] = {
+    "factors": (16, 32, 64, 128, 256, 512)
+}  # last: the other settings hardly depend on it
 EASE_START: Choice = {"weights": "binary", "regularisation": 100.0}
 EASE_AXES: Mapping[str, Sequence[Any]] = {
     "regularisation": (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0),

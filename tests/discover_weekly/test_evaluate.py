@@ -154,7 +154,8 @@ def test_strong_report_has_the_documented_shape_and_models_beat_popularity(capsy
 def test_files_are_evaluated_with_a_search(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SEEDS", 1)
     monkeypatch.setattr(models, "IALS_START", FIXED["ials"])
-    monkeypatch.setattr(models, "IALS_AXES", {"unobserved_weight": (0.03, 0.1), "factors": (4, 8)})
+    monkeypatch.setattr(models, "IALS_AXES", {"unobserved_weight": (0.03, 0.1)})
+    monkeypatch.setattr(models, "FACTORS", {"factors": (4, 8)})
     monkeypatch.setattr(module, "TUNING_PAIRS", 1000)
     monkeypatch.setattr(module, "TUNING_ITEMS", 60)
     path = write_csv(tmp_path / "plays.csv", tastes())
@@ -165,7 +166,8 @@ def test_files_are_evaluated_with_a_search(tmp_path, monkeypatch):
 
 def test_given_files_are_judged_on_the_other_file(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "IALS_START", FIXED["ials"])
-    monkeypatch.setattr(models, "IALS_AXES", {"factors": (8,)})
+    monkeypatch.setattr(models, "IALS_AXES", {})
+    monkeypatch.setattr(models, "FACTORS", {"factors": (8,)})
     shown, hidden = hide(tastes(), np.random.default_rng(4))
     train, test = write_csv(tmp_path / "train.csv", shown), write_csv(tmp_path / "test.csv", hidden)
     report = evaluate_files(train, test, None, 1, None)
