@@ -56,7 +56,9 @@ def cut(counts: pa.RecordBatch, rules: Rules) -> pa.Table:
 def _leaders(counts: pa.RecordBatch, starts: Ints, places: int) -> pa.RecordBatch:
     """The first `places` of each slice of counts, in order, each with its slice's number; starts int64[scopes] (empty: one slice)."""
     starts = np.append(starts if starts.size else [0], counts.num_rows)
-    top = _top(starts, counts["units"].to_numpy(), counts["plays"].to_numpy(), places)  # (scopes, places), -1 where there are no more
+    top = _top(
+        starts, counts["units"].to_numpy(), counts["plays"].to_numpy(), places
+    )  # (scopes, places), -1 where there are no more
     scope, rank = np.nonzero(top >= 0)
     taken = counts.take(pa.array(top[scope, rank]))
     return pa.RecordBatch.from_arrays(
@@ -98,11 +100,18 @@ def difference(before: pa.Table, after: pa.Table) -> pa.Table:
     same = pa.array(np.ones(joined.num_rows, bool))
     for name in ("rank", "units", "plays"):
         same = pc.and_(same, pc.fill_null(pc.equal(joined[f"{name}_before"], joined[f"{name}_after"]), False))
-    order = [("scope", "ascending"), ("rank_after", "ascending"), ("rank_before", "ascending"), ("artist_id", "ascending")]
+    order = [
+        ("scope", "ascending"),
+        ("rank_after", "ascending"),
+        ("rank_before", "ascending"),
+        ("artist_id", "ascending"),
+    ]
     return joined.filter(pc.invert(same)).select(DIFF.names).sort_by(order).cast(DIFF)
 
 
-def close_weeks(stores: Sequence[PartitionStore], lake: Lake, name: str, watermark: int, rules: Rules) -> list[Revision]:
+def close_weeks(
+    stores: Sequence[PartitionStore], lake: Lake, name: str, watermark: int, rules: Rules
+) -> list[Revision]:
     """Publish what is due in the datasets `name/charts/WEEK` and `name/corrections/WEEK`: first finals, and corrections of closed weeks.
 
     Safe to be killed anywhere and run again: a revision is decided by what is published, and its difference goes first.
@@ -118,7 +127,9 @@ def close_weeks(stores: Sequence[PartitionStore], lake: Lake, name: str, waterma
     return revisions
 
 
-def _publish(stores: Sequence[PartitionStore], lake: Lake, name: str, week: int, stamp: list[int], rules: Rules) -> list[Revision]:
+def _publish(
+    stores: Sequence[PartitionStore], lake: Lake, name: str, week: int, stamp: list[int], rules: Rules
+) -> list[Revision]:
     last = published(lake, name, week)
     before = last.table() if last else CHART.empty_table()
     chart = cut(merged_counts(stores, week), rules)
@@ -138,4 +149,3 @@ def published(lake: Lake, name: str, week: int, revision: int | None = None) -> 
         return lake.dataset(f"{name}/charts/{week_name(week)}", None if revision is None else f"r{revision}")
     except NotFound:
         return None
-

@@ -102,19 +102,28 @@ def _read(file: Path) -> tuple[pa.Table, int]:
             pyarrow.csv.ConvertOptions(column_types={name: pa.binary() for name in names}),
         )
     except (OSError, pa.ArrowException) as error:
-        raise BadInput(f"{file}: not readable ({str(error).splitlines()[0][:120]}); expected Parquet, or CSV with a header") from error
+        raise BadInput(
+            f"{file}: not readable ({str(error).splitlines()[0][:120]}); expected Parquet, or CSV with a header"
+        ) from error
     return table, len(skipped)
 
 
 def _known_columns(file: Path, table: pa.Table) -> pa.Table:
     """The columns we know under our names for them; BadInput when one is missing."""
     given = {name.lower(): name for name in reversed(table.column_names)}
-    found = {ours: given[theirs] for ours, spellings in SPELLINGS.items() for theirs in reversed(spellings) if theirs in given}
+    found = {
+        ours: given[theirs]
+        for ours, spellings in SPELLINGS.items()
+        for theirs in reversed(spellings)
+        if theirs in given
+    }
     scrobbles = "event_id" not in found and "user_id" not in found and all(name in found for name in SCROBBLE)
     wanted = SCROBBLE if scrobbles else REQUIRED
     for name in wanted:
         if name not in found:
-            raise BadInput(f"{file}: no column {name!r} (found: {', '.join(table.column_names)}); expected {', '.join(wanted)}")
+            raise BadInput(
+                f"{file}: no column {name!r} (found: {', '.join(table.column_names)}); expected {', '.join(wanted)}"
+            )
     chosen = [*wanted, *(["track_ms"] if "track_ms" in found and not scrobbles else [])]
     columns = {name: _plain(table[found[name]]) for name in chosen}
     if found["artist_ids"].lower() in ("artist_ids", "artists") and kinds.is_string(columns["artist_ids"].type):
@@ -154,7 +163,11 @@ def _to_plays(tables: list[pa.Table], broken: int) -> Input:
     credits = [_lists(table["artist_ids"].combine_chunks()) for table in tables]
     artists, artist_names = _numbered([values for _, values in credits])
     lengths = np.concatenate([lengths for lengths, _ in credits])
-    track_ms = [table["track_ms"] for table in tables] if "track_ms" in tables[0].column_names else [pa.chunked_array([pa.nulls(rows)])]
+    track_ms = (
+        [table["track_ms"] for table in tables]
+        if "track_ms" in tables[0].column_names
+        else [pa.chunked_array([pa.nulls(rows)])]
+    )
     offsets = pa.array(np.append(0, np.cumsum(np.maximum(lengths, 0))).astype(np.int32))
     columns = {
         "event_id": events,
@@ -178,7 +191,9 @@ def _as_plays(table: pa.Table, moments: pa.Array) -> pa.Table:
     event = pc.binary_join_element_wise(moments.cast(pa.string()), track, "\u001f")
     constant = {"user_id": "me", "country": "--", "tier": TIERS[0], "played_ms": str(SHORTEST_COUNTED_MS)}
     columns = {name: pa.array([value] * table.num_rows, pa.string()) for name, value in constant.items()}
-    return pa.table({**columns, "event_id": event, "track_id": track, "artist_ids": artist, "started_at": table["started_at"]})
+    return pa.table(
+        {**columns, "event_id": event, "track_id": track, "artist_ids": artist, "started_at": table["started_at"]}
+    )
 
 
 def _numbered(parts: Sequence[pa.Array]) -> tuple[pa.Array, pa.Array | None]:
@@ -230,7 +245,9 @@ def _milliseconds(parts: Sequence[pa.ChunkedArray]) -> pa.Array:
     """int32, null where unreadable; what does not fit is as impossible as the largest that does."""
     whole = pa.concat_arrays([_whole(chunk) for part in parts for chunk in part.chunks])
     limit = np.iinfo(np.int32).max
-    return pc.max_element_wise(pc.min_element_wise(whole, limit, skip_nulls=False), -1, skip_nulls=False).cast(pa.int32())
+    return pc.max_element_wise(pc.min_element_wise(whole, limit, skip_nulls=False), -1, skip_nulls=False).cast(
+        pa.int32()
+    )
 
 
 def _whole(column: pa.Array) -> pa.Array:
@@ -260,4 +277,6 @@ def _iso_ms(text: str | None) -> int | None:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.fromtimestamp(0, UTC)) // timedelta(
+        milliseconds=1
+    )

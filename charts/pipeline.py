@@ -51,23 +51,35 @@ class Run:
         return f"charts/{self.name}"
 
 
-def replay(engines: Engines, run: Run, plays: Iterable[pa.RecordBatch], partitions: int, rules: Rules) -> list[Revision]:
+def replay(
+    engines: Engines, run: Run, plays: Iterable[pa.RecordBatch], partitions: int, rules: Rules
+) -> list[Revision]:
     """Send plays through the log, count them and close what is due; returns the revisions, in order. Rerun after a crash: goes on."""
     log = engines.log
     log.create(run.topic, partitions)
-    revisions = []
-    with_state = Consumer(log, run, rules, engines.clock)
-    with_state.assign(range(partitions))
-    skip = [log.end(run.topic, partition) for partition in range(partitions)]
+    sent = [log.end(run.topic, partition) for partition in range(partitions)]  # by an interrupted run
+    consumer = Consumer(log, run, rules, engines.clock)
+    consumer.assign(range(partitions))
+    revisions = consumer.drain(engines)
     for batch in plays:
-        for partition, message in messages(batch, partitions, rules):
-            if skip[partition]:  # an interrupted run sent it
-                skip[partition] -= 1
-            else:
-                log.append(run.topic, partition, [message])
-        revisions += with_state.drain(engines)
-    with_state.revoke(range(partitions))
+        send(log, run, batch, partitions, rules, sent)
+        revisions += consumer.drain(engines)
+    consumer.revoke(range(partitions))
     return revisions
+
+
+def send(
+    log: EventLog, run: Run, plays: pa.RecordBatch, partitions: int, rules: Rules, sent: list[int] | None = None
+) -> None:
+    """Append plays to the log, each to its user's partition; `sent`: messages to leave out, by partition, counted down."""
+    ready: dict[int, list[bytes]] = {}
+    for partition, message in messages(plays, partitions, rules):
+        if sent and sent[partition]:
+            sent[partition] -= 1
+        else:
+            ready.setdefault(partition, []).append(message)
+    for partition, batch in ready.items():
+        log.append(run.topic, partition, batch)
 
 
 def messages(batch: pa.RecordBatch, partitions: int, rules: Rules) -> Iterable[tuple[int, bytes]]:
@@ -156,7 +168,9 @@ class Consumer:
         delta = step(own.segments, plays, own.position.watermark, self.rules, self.clock())
         try:
             own.store.commit(own.position.next_offset, end, delta, dead, self.rules)
-        except Conflict:  # somebody else owns the partition now, or did in the meantime: what is in memory is not the state
+        except (
+            Conflict
+        ):  # somebody else owns the partition now, or did in the meantime: what is in memory is not the state
             own.segments.clear()
         else:
             self._forget(own, set(delta.weeks), delta.watermark)
@@ -174,7 +188,10 @@ class Consumer:
         while behind := [p for p, own in self.owned.items() if own.position.next_offset < ends[p]]:
             for partition in behind:
                 begin = self.owned[partition].position.next_offset
-                self._count(self.owned[partition], self.log.read(self.run.topic, partition, begin, READ_BYTES, timeout_ms=10_000))
+                self._count(
+                    self.owned[partition],
+                    self.log.read(self.run.topic, partition, begin, READ_BYTES, timeout_ms=10_000),
+                )
             revisions += self.close(engines)
         return revisions
 
@@ -190,11 +207,17 @@ def stream_clock(log: EventLog, run: Run, stores: Sequence[PartitionStore]) -> i
     A partition without plays must not hold the chart back, and one that lags must not have its plays declared late.
     """
     positions = [store.position() for store in stores]
-    behind = [p.watermark for store, p in zip(stores, positions, strict=True) if p.next_offset < log.end(run.topic, store.partition)]
+    behind = [
+        p.watermark
+        for store, p in zip(stores, positions, strict=True)
+        if p.next_offset < log.end(run.topic, store.partition)
+    ]
     return min(behind) if behind else max((p.watermark for p in positions), default=0)
 
 
-def _decoded(received: Sequence[Message], watermark: int, rules: Rules, now: int) -> tuple[pa.RecordBatch, list[DeadLetter], int]:
+def _decoded(
+    received: Sequence[Message], watermark: int, rules: Rules, now: int
+) -> tuple[pa.RecordBatch, list[DeadLetter], int]:
     """The plays of messages as one batch, those that are no plays, and the offset after the last one taken."""
     batches, dead = [], []
     for message in received:
@@ -205,8 +228,11 @@ def _decoded(received: Sequence[Message], watermark: int, rules: Rules, now: int
             continue
         batches.append(batch)
         started = batch.column("started_at").drop_null().cast(pa.int64()).to_numpy()
-        before, watermark = watermark, max(watermark, int(started[started <= now + rules.clock_skew_ms].max(initial=0)))
-        if before and finals(watermark, rules) > finals(before, rules):
-            break
+        believed = started[(started >= rules.earliest_ms) & (started <= now + rules.clock_skew_ms)]
+        if believed.size:
+            before = watermark or int(believed[0])
+            watermark = max(watermark, int(believed.max()))
+            if finals(watermark, rules) > finals(before, rules):
+                break
     plays = pa.Table.from_batches(batches, PLAYS).combine_chunks().to_batches()
     return plays[0] if plays else pa.RecordBatch.from_pylist([], PLAYS), dead, message.offset + 1

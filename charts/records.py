@@ -55,7 +55,11 @@ DIFF = pa.schema(
     [
         pa.field("scope", pa.string()),
         pa.field("artist_id", pa.int64()),
-        *(pa.field(f"{column}_{side}", pa.int64()) for column in ("rank", "units", "plays") for side in ("before", "after")),
+        *(
+            pa.field(f"{column}_{side}", pa.int64())
+            for column in ("rank", "units", "plays")
+            for side in ("before", "after")
+        ),
     ]
 )
 
@@ -194,7 +198,9 @@ def to_batch(plays: Plays) -> pa.RecordBatch:
         pa.array(plays.user_id),
         pa.array(plays.track_id),
         artists,
-        pa.FixedSizeBinaryArray.from_buffers(pa.binary(2), len(plays.country), [None, pa.py_buffer(names[plays.country])]),
+        pa.FixedSizeBinaryArray.from_buffers(
+            pa.binary(2), len(plays.country), [None, pa.py_buffer(names[plays.country])]
+        ),
         pa.array(plays.started_at).cast(pa.timestamp("ms", tz="UTC")),
         pa.array(plays.played_ms),
         pa.array(plays.tier),

@@ -1,6 +1,8 @@
-"""The batch recount: read the whole log again and judge every play in SQL, on DuckDB or Spark. The stream must agree to the last unit.
+"""The batch recount: read the whole log again and judge every play in SQL, on DuckDB or Spark. The stream must agree to
+the last unit.
 
-It shares nothing with the stream step but the rules' numbers: what both get wrong in the same way, two people have written twice.
+It shares nothing with the stream step but the rules' numbers: what both get wrong in the same way, two people have
+written twice.
 """
 
 from dataclasses import asdict
@@ -43,7 +45,9 @@ order by week nulls last, day nulls last, country nulls last, artist_id nulls la
 VERDICT_SQL = "select verdict, count(*) as plays from judged group by verdict order by verdict nulls last"
 
 
-def recount(engines: Engines, run: Run, rules: Rules, version: str = "now") -> tuple[dict[str, int], list[dict[str, Any]]]:
+def recount(
+    engines: Engines, run: Run, rules: Rules, version: str = "now"
+) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """(plays by verdict, counts by week, day, country and artist) of everything in the run's log."""
     plays, credited = _log_as_rows(engines, run, version)
     judged = judge(engines, run, {"plays": plays}, rules, version)
@@ -71,7 +75,10 @@ def _log_as_rows(engines: Engines, run: Run, version: str) -> tuple[Dataset, Dat
             for which, rows in enumerate(_rows(table.to_batches()[0], partition)):
                 shards[which].append(write_shard(engines.lake.folder(names[which], version), partition, rows))
     schemas = (PLAY_ROWS, CREDIT_ROWS)
-    plays, credited = (engines.lake.publish(name, version, schema, found) for name, schema, found in zip(names, schemas, shards, strict=True))
+    plays, credited = (
+        engines.lake.publish(name, version, schema, found)
+        for name, schema, found in zip(names, schemas, shards, strict=True)
+    )
     return plays, credited
 
 
@@ -90,18 +97,20 @@ def read_plays(engines: Engines, run: Run, partition: int) -> Any:
 def _rows(batch: pa.RecordBatch, partition: int) -> tuple[pa.Table, pa.Table]:
     """PLAY_ROWS and CREDIT_ROWS of one partition's plays."""
     sequence = np.arange(batch.num_rows)
-    credits = [None if listed is None or None in listed else listed for listed in batch.column("artist_ids").to_pylist()]
+    credits = [
+        None if listed is None or None in listed else listed for listed in batch.column("artist_ids").to_pylist()
+    ]
     distinct = [sorted(set(listed or ())) for listed in credits]
     country = [letters and letters.decode("latin-1") for letters in batch.column("country").to_pylist()]
     order = {name: name for name in ISO_3166} | {"--": "~~"}
-    plays = {
-        "log_partition": np.full(batch.num_rows, partition),
-        "sequence": sequence,
+    columns = {
+        "log_partition": pa.array(np.full(batch.num_rows, partition)),
+        "sequence": pa.array(sequence),
         **{name: batch.column(name) for name in ("event_id", "user_id", "track_id", "played_ms", "tier", "track_ms")},
-        "credits": [-1 if listed is None else len(listed) for listed in credits],
-        "credited_key": ["".join(f"{artist + (1 << 63):020d}" for artist in listed) for listed in distinct],
-        "country": country,
-        "country_order": [order.get(name or "") for name in country],
+        "credits": pa.array([-1 if listed is None else len(listed) for listed in credits], pa.int32()),
+        "credited_key": pa.array(["".join(f"{artist + (1 << 63):020d}" for artist in listed) for listed in distinct]),
+        "country": pa.array(country, pa.string()),
+        "country_order": pa.array([order.get(name or "") for name in country], pa.string()),
         "started_ms": batch.column("started_at").cast(pa.int64()),
     }
     credited = {
@@ -109,8 +118,5 @@ def _rows(batch: pa.RecordBatch, partition: int) -> tuple[pa.Table, pa.Table]:
         "sequence": np.repeat(sequence, [len(listed) for listed in distinct]),
         "artist_id": pa.array([artist for listed in distinct for artist in listed], pa.int64()),
     }
-    return (
-        pa.table([pa.array(plays[field.name], field.type) if not isinstance(plays[field.name], pa.Array) else plays[field.name].cast(field.type)
-                  for field in PLAY_ROWS], schema=PLAY_ROWS),
-        pa.table(credited, schema=CREDIT_ROWS),
-    )  # fmt: skip
+    plays = pa.table([columns[field.name].cast(field.type) for field in PLAY_ROWS], schema=PLAY_ROWS)
+    return plays, pa.table(credited, schema=CREDIT_ROWS)

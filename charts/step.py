@@ -24,7 +24,14 @@ from charts.rules import TIERS, Rules, week_of, week_start
 from shared.clock import DAY_MS
 
 COUNTED, DUPLICATE, CONFLICT, TOO_SHORT, OVER_CAP = (
-    int(v) for v in (Verdict.COUNTED, Verdict.DUPLICATE, Verdict.CONFLICTING_PAYLOAD, Verdict.TOO_SHORT, Verdict.OVER_DAILY_CAP)
+    int(v)
+    for v in (
+        Verdict.COUNTED,
+        Verdict.DUPLICATE,
+        Verdict.CONFLICTING_PAYLOAD,
+        Verdict.TOO_SHORT,
+        Verdict.OVER_DAILY_CAP,
+    )
 )
 PENDING = 255
 SPARE = 1.125
@@ -104,7 +111,13 @@ def _distinct(values: Ints) -> list[int]:
 
 
 def validate(
-    plays: Plays, track_ms: Ints, missing: NDArray[np.bool_], bad_credits: NDArray[np.bool_], watermark: int, rules: Rules, now: int
+    plays: Plays,
+    track_ms: Ints,
+    missing: NDArray[np.bool_],
+    bad_credits: NDArray[np.bool_],
+    watermark: int,
+    rules: Rules,
+    now: int,
 ) -> tuple[NDArray[np.uint8], int]:
     """uint8[n]: the first reason against each play taken alone, PENDING where there is none; and the watermark after the batch."""
     credits = np.diff(plays.credit)
@@ -114,7 +127,10 @@ def validate(
         (Verdict.UNKNOWN_TIER, (plays.tier < 0) | (plays.tier >= len(TIERS))),
         (Verdict.UNKNOWN_COUNTRY, plays.country == UNKNOWN),
         (Verdict.IMPOSSIBLE_LENGTH, (plays.played_ms < 0) | too_long),
-        (Verdict.IMPOSSIBLE_TIME, (plays.started_at < rules.earliest_ms) | (plays.started_at > now + rules.clock_skew_ms)),
+        (
+            Verdict.IMPOSSIBLE_TIME,
+            (plays.started_at < rules.earliest_ms) | (plays.started_at > now + rules.clock_skew_ms),
+        ),
         (Verdict.BAD_CREDITS, bad_credits | (credits == 0) | (credits > rules.most_credits)),
         (Verdict.MISSING_ID, missing),
     ):
@@ -228,7 +244,9 @@ def _credit(artists: Ints, start: int, credited: Ints) -> int:
     return end
 
 
-def _counts(segment: Segment, changed: NDArray[np.int32], sign: NDArray[np.int8], week: int, weights: Ints) -> pa.RecordBatch:
+def _counts(
+    segment: Segment, changed: NDArray[np.int32], sign: NDArray[np.int8], week: int, weights: Ints
+) -> pa.RecordBatch:
     """COUNTS: every credited artist gets the units of each changed play, summed by (day, country, artist); zero sums are left out."""
     rows = segment.rows[changed]
     repeat = segment.rows["credit"][changed + 1].astype(np.int64) - rows["credit"]  # (changed)
@@ -251,7 +269,11 @@ def add_counts(parts: list[pa.Table], keys: tuple[str, ...] = ("day", "country",
     table = table.rename_columns([*keys, "units", "plays"]).filter((pc.field("plays") != 0) | (pc.field("units") != 0))
     table = table.sort_by([(key, "ascending") for key in keys])
     schema = pa.schema([COUNTS.field(name) for name in table.column_names])
-    return table.cast(schema).combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema)
+    return (
+        table.cast(schema).combine_chunks().to_batches()[0]
+        if table.num_rows
+        else pa.RecordBatch.from_pylist([], schema)
+    )
 
 
 def _added(segment: Segment, start: int) -> Plays:

@@ -68,32 +68,49 @@ class PartitionStore:
         with self._errors():
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
-            self._connection.executescript(f"begin immediate; {SCHEMA} commit;")
+            if not self._connection.execute("select 1 from sqlite_master where name = 'position'").fetchone():
+                self._connection.executescript(
+                    f"begin immediate; {SCHEMA} commit;"
+                )  # a reader must not wait for the writer
 
     def position(self) -> Position:
         """Where to go on."""
         with self._errors():
             row = self._connection.execute("select next_offset, watermark, tallies from position").fetchone()
         counted = json.loads(row[2])
-        return Position(row[0], row[1], np.array([counted.get(verdict.name.lower(), 0) for verdict in Verdict], np.int64))
+        return Position(
+            row[0], row[1], np.array([counted.get(verdict.name.lower(), 0) for verdict in Verdict], np.int64)
+        )
 
     def commit(self, begin: int, end: int, delta: Delta, dead: list[DeadLetter], rules: Rules) -> None:
         """Make a batch, offsets begin to end, part of the state, all or nothing; Conflict when the state is not at `begin`."""
         with self._transaction() as connection:
             position = self.position()
             if position.next_offset != begin:
-                raise Conflict(f"{self.path}: at offset {position.next_offset}, not {begin}: another consumer was here; reload")
+                raise Conflict(
+                    f"{self.path}: at offset {position.next_offset}, not {begin}: another consumer was here; reload"
+                )
             for week, changes in delta.weeks.items():
                 if changes.added.event_id.size:
-                    connection.execute("insert into plays values (?, ?, ?)", (week, begin, _pack(to_batch(changes.added))))
+                    connection.execute(
+                        "insert into plays values (?, ?, ?)", (week, begin, _pack(to_batch(changes.added)))
+                    )
                 if changes.counts.num_rows:
                     connection.execute("insert into counts values (?, ?, ?)", (week, begin, _pack(changes.counts)))
                     self._fold(week)
             connection.executemany("insert into dead_letters values (?, ?, ?)", (_short(letter) for letter in dead))
-            tallies = dict(zip((verdict.name.lower() for verdict in Verdict), (position.tallies + delta.tallies).tolist(), strict=True))
+            tallies = dict(
+                zip(
+                    (verdict.name.lower() for verdict in Verdict),
+                    (position.tallies + delta.tallies).tolist(),
+                    strict=True,
+                )
+            )
             values = (end, delta.watermark, json.dumps(tallies))
             connection.execute("update position set next_offset = ?, watermark = ?, tallies = ?", values)
-            connection.execute("delete from plays where week < ?", (week_of(delta.watermark - rules.corrected_for_ms) - 1,))
+            connection.execute(
+                "delete from plays where week < ?", (week_of(delta.watermark - rules.corrected_for_ms) - 1,)
+            )
 
     def segment(self, week: int, rules: Rules) -> Segment:
         """The memory of a week, rebuilt from its plays; the order in which they came does not matter, so neither does ours."""
@@ -107,12 +124,16 @@ class PartitionStore:
 
     def counts(self, week: int) -> pa.RecordBatch:
         """COUNTS of a week so far, sorted by day, country and artist."""
-        return add_counts([pa.Table.from_batches([], COUNTS), *(pa.Table.from_batches([batch]) for batch in self._deltas(week))])
+        return add_counts(
+            [pa.Table.from_batches([], COUNTS), *(pa.Table.from_batches([batch]) for batch in self._deltas(week))]
+        )
 
     def weeks(self) -> dict[int, int]:
         """Every week with counts, and the offset at which they last changed."""
         with self._errors():
-            return dict(self._connection.execute("select week, max(from_offset) from counts group by week order by week"))
+            return dict(
+                self._connection.execute("select week, max(from_offset) from counts group by week order by week")
+            )
 
     def dead_letters(self) -> list[DeadLetter]:
         """Messages that could not be decoded, in log order."""
@@ -135,12 +156,16 @@ class PartitionStore:
 
     def _deltas(self, week: int) -> list[pa.RecordBatch]:
         with self._errors():
-            rows = self._connection.execute("select batch from counts where week = ? order by from_offset", (week,)).fetchall()
+            rows = self._connection.execute(
+                "select batch from counts where week = ? order by from_offset", (week,)
+            ).fetchall()
         return [_unpack(blob) for (blob,) in rows]
 
     def _fold(self, week: int) -> None:
         """Replace many deltas of a week by their sum, inside the caller's transaction."""
-        deltas, last = self._connection.execute("select count(*), max(from_offset) from counts where week = ?", (week,)).fetchone()
+        deltas, last = self._connection.execute(
+            "select count(*), max(from_offset) from counts where week = ?", (week,)
+        ).fetchone()
         if deltas >= FOLD:
             folded = _pack(self.counts(week))
             self._connection.execute("delete from counts where week = ?", (week,))

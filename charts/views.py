@@ -1,10 +1,12 @@
-"""Charts as a reader sees them: the newest revision of each week (or the provisional chart of a running one), with movement and names.
+"""Charts as a reader sees them: the newest revision of each week (or the provisional chart of a running one), with
+movement and names.
 
-Commands and the service read here, beside the consumer that writes: SQLite in WAL mode lets them. Movement is worked out at every reading, from the
-newest revision of every week before, so that a correction of last week corrects what this week says about it.
+Commands and the service read here, beside the consumer that writes: SQLite in WAL mode lets them. Movement is worked
+out at every reading, from the newest revision of every week before, so that a correction of last week corrects what
+this week says about it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,16 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from charts.close import GLOBAL, cut, merged_counts, published
-from charts.movement import movements
+from charts.movement import Movement, movements
 from charts.pipeline import Run
 from charts.records import ISO_3166, Verdict
-from charts.rules import Rules, week_name
+from charts.rules import Rules, week_name, week_start
+from charts.step import add_counts
 from charts.store import PartitionStore
 from shared.bootstrap import Engines
+from shared.clock import DAY_MS, from_ms
 from shared.errors import BadInput, NotFound
 from shared.lake import Lake, read_shard
 
-Names = Callable[[int], Any]
 CURRENT = "current"
 
 
@@ -53,78 +56,117 @@ class Views:
     """The charts of one run, as of now."""
 
     def __init__(self, engines: Engines, run: Run, rules: Rules, stores: Sequence[PartitionStore]) -> None:
-        self._lake, self._run, self._rules, self._stores = engines.lake, run, rules, stores
-        self.artist_name = names(engines.lake, run, "artists")
+        self._lake, self._run, self._rules, self.stores = engines.lake, run, rules, stores
+        self._artists, self._ids_are_texts = names(engines.lake, run, "artists")
 
     def weeks(self) -> list[int]:
         """Every week from the first with a play to the last, those without any included."""
-        known = [week for store in self._stores for week in store.weeks()]
+        known = [week for store in self.stores for week in store.weeks()]
         return list(range(min(known), max(known) + 1)) if known else []
 
     def state(self, week: int) -> dict[str, Any]:
         """The week's state (provisional, final, corrected) and the number of its revision (0: provisional)."""
         last = published(self._lake, self._run.dataset, week)
         number = last.details["revision"] if last else 0
-        return {"week": week_name(week), "state": ("provisional", "final")[number] if number < 2 else "corrected", "revision": number}
+        return {
+            "week": week_name(week),
+            "state": ("provisional", "final")[number] if number < 2 else "corrected",
+            "revision": number,
+        }
 
     def table(self, week: int) -> pa.Table:
         """CHART of all scopes of a week."""
         last = published(self._lake, self._run.dataset, week)
-        return _read(last.paths[0]) if last else cut(merged_counts(self._stores, week), self._rules)
+        return _read(last.paths[0]) if last else cut(merged_counts(self.stores, week), self._rules)
 
-    def chart(self, scope: str, week: int, tables: dict[int, pa.Table] | None = None) -> dict[str, Any]:
-        """One chart with movement; an empty one when nobody listened there. `tables` saves reading weeks again."""
+    def chart(self, scope: str, week: int) -> dict[str, Any]:
+        """One chart with movement; an empty one when nobody listened there."""
         check_scope(scope)
-        tables = {} if tables is None else tables
-        past = [other for other in self.weeks() if other < week]
-        rows = {w: _scope_rows(tables.setdefault(w, self.table(w)) if w not in tables else tables[w], scope) for w in [*past, week]}
-        moved = movements([[(row["rank"], row["artist_id"]) for row in rows[w]] for w in rows])[-1]
-        entries = [
-            {**row, "artist_id": self.artist_id(row["artist_id"]), "artist": self.artist_name(row["artist_id"]), **movement._asdict()}
-            for row, movement in zip(rows[week], moved, strict=True)
-        ]
-        return {"scope": scope, **self.state(week), "rows": entries}
+        weeks = [*(other for other in self.weeks() if other < week), week]
+        rows = [self.table(each).filter(pc.field("scope") == scope).to_pylist() for each in weeks]
+        return self._chart(scope, week, rows[-1], _moved(rows)[-1])
 
-    def artist_id(self, artist: int) -> int | str:
-        """The id as the input had it: text when its ids were texts."""
-        return artist
+    def charts(self) -> list[dict[str, Any]]:
+        """Every chart of every week and scope, by week, the global one first."""
+        weeks = self.weeks()
+        rows: dict[str, list[list[dict[str, Any]]]] = {GLOBAL: [[] for _ in weeks]}
+        for at, week in enumerate(weeks):
+            for row in self.table(week).to_pylist():
+                rows.setdefault(row["scope"], [[] for _ in weeks])[at].append(row)
+        moved = {scope: _moved(charts) for scope, charts in rows.items()}
+        return [
+            self._chart(scope, week, rows[scope][at], moved[scope][at])
+            for at, week in enumerate(weeks)
+            for scope in sorted(rows, key=lambda scope: (scope != GLOBAL, scope))
+            if rows[scope][at] or scope == GLOBAL
+        ]
+
+    def days(self, week: int) -> list[dict[str, Any]]:
+        """Units and plays credited on each day of a week; the week's chart is their sum, exactly."""
+        daily = add_counts([pa.Table.from_batches([merged_counts(self.stores, week)])], ("day",)).to_pylist()
+        return [{**row, "day": from_ms(week_start(week) + row["day"] * DAY_MS).date().isoformat()} for row in daily]
 
     def history(self, scope: str, artist: int) -> list[dict[str, Any]]:
         """An artist's places in a scope, one row a week on the chart."""
         check_scope(scope)
         weeks = self.weeks()
-        ranks = [[(row["rank"], row["artist_id"]) for row in _scope_rows(self.table(week), scope)] for week in weeks]
-        found = []
-        for week, chart, moved in zip(weeks, ranks, movements(ranks), strict=True):
-            found += [
-                {"week": week_name(week), "rank": rank, **movement._asdict()}
-                for (rank, entry), movement in zip(chart, moved, strict=True)
-                if entry == artist
-            ]
-        return found
+        rows = [self.table(week).filter(pc.field("scope") == scope).to_pylist() for week in weeks]
+        return [
+            {
+                "week": week_name(week),
+                "rank": row["rank"],
+                "units": row["units"],
+                "plays": row["plays"],
+                **movement._asdict(),
+            }
+            for week, chart, moved in zip(weeks, rows, _moved(rows), strict=True)
+            for row, movement in zip(chart, moved, strict=True)
+            if row["artist_id"] == artist
+        ]
 
     def corrections(self, week: int) -> list[dict[str, Any]]:
         """The published differences of a week, oldest first."""
         name = f"{self._run.dataset}/corrections/{week_name(week)}"
         return [
-            {"week": week_name(week), "revision": int(version[1:]), "rows": self._named(self._lake.dataset(name, version).table())}
+            {
+                "week": week_name(week),
+                "revision": int(version[1:]),
+                "rows": [self.named(row) for row in self._lake.dataset(name, version).table().to_pylist()],
+            }
             for version in self._lake.versions(name)
         ]
 
     def accounting(self) -> dict[str, Any]:
         """Where every play went: read = counted + rejected, by reason."""
-        tallies = sum((store.position().tallies for store in self._stores), start=0 * self._stores[0].position().tallies)
+        tallies = sum((store.position().tallies for store in self.stores), start=0 * self.stores[0].position().tallies)
         by_verdict = {verdict.name.lower(): int(tallies[verdict]) for verdict in Verdict}
         counted = by_verdict.pop("counted")
-        dead = sum(len(store.dead_letters()) for store in self._stores)
+        dead = sum(len(store.dead_letters()) for store in self.stores)
         return {"read": int(tallies.sum()), "counted": counted, "rejected": by_verdict, "dead_letters": dead}
 
     def scopes(self, week: int) -> list[str]:
         """Scopes with a chart in a week, the global one first."""
         return list(dict.fromkeys([GLOBAL, *self.table(week)["scope"].to_pylist()]))
 
-    def _named(self, diff: pa.Table) -> list[dict[str, Any]]:
-        return [{**row, "artist": self.artist_name(row["artist_id"])} for row in diff.to_pylist()]
+    def number_of(self, artist: str) -> int:
+        """The number of an artist id as the input had it; NotFound when nobody has it."""
+        if self._ids_are_texts and artist in self._artists:
+            return self._artists.index(artist)
+        if self._ids_are_texts or not artist.lstrip("-").isdigit():
+            raise NotFound(f"artist {artist!r}: not in these charts")
+        return int(artist)
+
+    def _chart(self, scope: str, week: int, rows: list[dict[str, Any]], moved: list[Movement]) -> dict[str, Any]:
+        entries = [{**self.named(row), **movement._asdict()} for row, movement in zip(rows, moved, strict=True)]
+        for entry in entries:
+            del entry["scope"]
+        return {"scope": scope, **self.state(week), "rows": entries}
+
+    def named(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row with the artist's name; the id is the text that the input had, when its ids were texts."""
+        number = row["artist_id"]
+        name = self._artists[number] if 0 <= number < len(self._artists) else str(number)
+        return {**row, "artist_id": name if self._ids_are_texts else number, "artist": name}
 
 
 def check_scope(scope: str) -> None:
@@ -133,18 +175,22 @@ def check_scope(scope: str) -> None:
         raise BadInput(f"scope {scope!r}: expected global or an ISO 3166 country in capitals, such as SE")
 
 
-def names(lake: Lake, run: Run, what: str) -> Names:
-    """The text behind a number: of artists or events; the number itself when the input had numbers."""
+def publish_names(lake: Lake, run: Run, what: str, texts: pa.Array, ids: bool) -> None:
+    """Keep the text behind each number of artists or events; `ids`: the texts are the ids that the input had."""
+    lake.publish_table(f"{run.dataset}/{what}", "names", pa.table({"name": texts}), {"ids": ids})
+
+
+def names(lake: Lake, run: Run, what: str) -> tuple[list[str], bool]:
+    """The texts behind the numbers of artists or events, and whether they are ids; none when the input had numbers."""
     try:
-        texts = lake.dataset(f"{run.dataset}/{what}").table()["name"].to_pylist()
+        dataset = lake.dataset(f"{run.dataset}/{what}")
     except NotFound:
-        return str
-    return lambda number: texts[number] if 0 <= number < len(texts) else str(number)
+        return [], False
+    return dataset.table()["name"].to_pylist(), dataset.details["ids"]
 
 
-def _scope_rows(table: pa.Table, scope: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.filter(pc.field("scope") == scope).drop_columns("scope").to_pylist()
-    return rows
+def _moved(charts: list[list[dict[str, Any]]]) -> list[list[Movement]]:
+    return movements([[(row["rank"], row["artist_id"]) for row in chart] for chart in charts])
 
 
 @lru_cache(maxsize=512)

@@ -15,7 +15,15 @@ NOW = FRIDAY + 20 * WEEK_MS
 
 
 def make_play(
-    event_id=1, user_id=1, track_id=1, artist_ids=(1,), country="SE", started_at=FRIDAY, played_ms=200_000, tier=0, track_ms=None
+    event_id=1,
+    user_id=1,
+    track_id=1,
+    artist_ids=(1,),
+    country="SE",
+    started_at=FRIDAY,
+    played_ms=200_000,
+    tier=0,
+    track_ms=None,
 ):
     return {
         "event_id": event_id, "user_id": user_id, "track_id": track_id, "artist_ids": list(artist_ids), "country": country,
@@ -40,7 +48,9 @@ def random_plays(seed, n=400, weeks=2):
             track_id=int(rng.integers(0, 3)),
             artist_ids=[int(a) for a in rng.integers(0, 6, rng.integers(1, 4))],
             country=str(rng.choice(["SE", "US", "--"])),
-            started_at=FRIDAY + int(rng.integers(0, weeks * WEEK_MS // 40_000_000)) * 40_000_000 + int(rng.integers(0, 3)),
+            started_at=FRIDAY
+            + int(rng.integers(0, weeks * WEEK_MS // 40_000_000)) * 40_000_000
+            + int(rng.integers(0, 3)),
             played_ms=int(rng.choice([29_999, 30_000, 200_000])),
             tier=int(rng.integers(0, 3)),
         )

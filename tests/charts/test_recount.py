@@ -52,5 +52,9 @@ def test_recount_sql_says_the_same_on_both_engines():
 
     from charts.recount import COUNT_SQL, VERDICT_SQL
 
-    texts = [files("charts").joinpath("recount.sql").read_text().format(**asdict(Rules()), now=0), COUNT_SQL, VERDICT_SQL]
+    texts = [
+        files("charts").joinpath("recount.sql").read_text().format(**asdict(Rules()), now=0),
+        COUNT_SQL,
+        VERDICT_SQL,
+    ]
     assert [forbidden(text) for text in texts] == [[], [], []]

@@ -119,7 +119,9 @@ def test_one_play_one_verdict(change, verdict):
 
 
 def test_a_week_is_friday_to_thursday_to_the_millisecond():
-    plays = [make_play(i, started_at=FRIDAY + at) for i, at in enumerate((-1, 0, DAY_MS - 1, DAY_MS, WEEK_MS - 1, WEEK_MS))]
+    plays = [
+        make_play(i, started_at=FRIDAY + at) for i, at in enumerate((-1, 0, DAY_MS - 1, DAY_MS, WEEK_MS - 1, WEEK_MS))
+    ]
     days = {(week_start(week), day): n for (week, day, _, _), (_, n) in run(plays)[1].items()}
     assert days == {(FRIDAY - WEEK_MS, 6): 1, (FRIDAY, 0): 2, (FRIDAY, 1): 1, (FRIDAY, 6): 1, (FRIDAY + WEEK_MS, 0): 1}
 
@@ -156,7 +158,10 @@ def test_a_thousand_payloads_of_one_id_stay_linear_in_slots():
 
 def test_dedupe_costs_at_most_sixteen_bytes_an_id():
     plays = random_plays(1)
-    plain = [{**plays[0], "event_id": i, "artist_ids": [1], "country": "SE", "tier": 0, "played_ms": 40_000} for i in range(60_000)]
+    plain = [
+        {**plays[0], "event_id": i, "artist_ids": [1], "country": "SE", "tier": 0, "played_ms": 40_000}
+        for i in range(60_000)
+    ]
     segments = Loading({})
     for start in range(0, len(plain), 5_000):
         step(segments, as_batch(plain[start : start + 5_000]), 0, Rules(), NOW)
