@@ -142,41 +142,36 @@ def validate(
 
 
 def admit(segment: Segment, plays: Plays, chosen: Ints, tallies: Ints, week: int, rules: Rules) -> WeekDelta:
-    """Enter the valid plays of one week into its segment; tallies is updated in place."""
+    """Enter the valid plays of one week, the rows `chosen`, into its segment; tallies is updated in place."""
     before = int(segment.used[0])
-    credits = np.diff(plays.credit)[chosen]
-    segment.reserve(chosen.size, int(credits.sum()))
+    segment.reserve(chosen.size, int(np.diff(plays.credit)[chosen].sum()))
     changed = np.empty(4 * chosen.size, np.int32)
     sign = np.empty(4 * chosen.size, np.int8)
     n = _admit(
         segment.rows, segment.artists, segment.slots, segment.groups, segment.group_slots, segment.used,
-        _rows(plays, chosen), plays.artists, credits, rules.counted_from_ms, rules.daily_cap, tallies, changed, sign,
+        plays, chosen, rules.counted_from_ms, rules.daily_cap, tallies, changed, sign,
     )  # fmt: skip
-    counts = _counts(segment, changed[:n], sign[:n], week, np.array(rules.weights))
-    return WeekDelta(_added(segment, before), counts)
-
-
-def _rows(plays: Plays, chosen: Ints) -> Rows:
-    """The chosen plays as ROWs; credit is where their artists begin in plays.artists."""
-    rows = np.zeros(chosen.size, ROW)
-    for name in Plays._fields[:-1]:
-        rows[name] = getattr(plays, name)[chosen]
-    return rows
+    return WeekDelta(_added(segment, before), _counts(segment, changed[:n], sign[:n], week, np.array(rules.weights)))
 
 
 @njit(cache=True, nogil=True)
 def _admit(
     rows: Rows, artists: Ints, slots: dedupe.Slots, groups: caps.Groups, group_slots: dedupe.Slots, used: Ints,
-    plays: Rows, credited: Ints, credits: Ints, counted_from: int, cap: int, tallies: Ints, changed: Any, sign: Any,
+    plays: Plays, chosen: Ints, counted_from: int, cap: int, tallies: Ints, changed: Any, sign: Any,
 ) -> int:  # fmt: skip
     """The loop over plays; returns the number of entries in changed (rows) and sign (+1 counts now, -1 no longer)."""
     n = 0
-    for i in range(plays.size):
+    for i in chosen:
         row = used[0]
-        start = rows[row].credit
-        rows[row] = plays[i]
-        rows[row].credit = start
-        rows[row + 1].credit = _credit(artists, start, credited[plays[i].credit : plays[i].credit + credits[i]])
+        rows[row].event_id = plays.event_id[i]
+        rows[row].user_id = plays.user_id[i]
+        rows[row].track_id = plays.track_id[i]
+        rows[row].started_at = plays.started_at[i]
+        rows[row].played_ms = plays.played_ms[i]
+        rows[row].country = plays.country[i]
+        rows[row].tier = plays.tier[i]
+        rows[row].verdict = COUNTED
+        rows[row + 1].credit = _credit(artists, rows[row].credit, plays.artists[plays.credit[i] : plays.credit[i + 1]])
         rival = dedupe.register(rows, artists, slots, row)
         if rival == dedupe.SAME:
             tallies[DUPLICATE] += 1
@@ -202,7 +197,6 @@ def _admit(
             continue
         group = caps.group_of(rows, groups, group_slots, row, used[1])
         used[1] += group == used[1]
-        rows[row].verdict = COUNTED
         tallies[COUNTED] += 1
         n = _change(changed, sign, n, row, 1)
         over = caps.place(rows, groups, group, row, cap)
@@ -244,23 +238,43 @@ def _credit(artists: Ints, start: int, credited: Ints) -> int:
     return end
 
 
-def _counts(
-    segment: Segment, changed: NDArray[np.int32], sign: NDArray[np.int8], week: int, weights: Ints
-) -> pa.RecordBatch:
-    """COUNTS: every credited artist gets the units of each changed play, summed by (day, country, artist); zero sums are left out."""
-    rows = segment.rows[changed]
-    repeat = segment.rows["credit"][changed + 1].astype(np.int64) - rows["credit"]  # (changed)
-    nth = np.arange(repeat.sum()) - np.repeat(np.cumsum(repeat) - repeat, repeat)  # (credits)
-    table = pa.table(
-        {
-            "day": np.repeat(((rows["started_at"] - week_start(week)) // DAY_MS).astype(np.int8), repeat),
-            "country": np.repeat(rows["country"], repeat),
-            "artist_id": segment.artists[np.repeat(rows["credit"], repeat) + nth],
-            "units": np.repeat(weights[rows["tier"]] * sign, repeat),
-            "plays": np.repeat(sign, repeat),
-        }
-    )
-    return add_counts([table])
+def _counts(segment: Segment, changed: NDArray[np.int32], sign: NDArray[np.int8], week: int, weights: Ints) -> pa.RecordBatch:
+    """COUNTS: every credited artist gets the units of each changed play, summed by (day, country, artist)."""
+    credits = int((segment.rows["credit"][changed + 1] - segment.rows["credit"][changed]).sum())
+    key = np.empty((credits, 3), np.int64)  # day, country, artist
+    total = np.empty((credits, 2), np.int64)  # units, plays
+    slots = np.zeros(max(16, 2 * credits), np.uint32)
+    n = _sum(segment.rows, segment.artists, changed, sign, week_start(week), weights, slots, key, total)
+    columns = (key[:n, 0], key[:n, 1], key[:n, 2], total[:n, 0], total[:n, 1])
+    arrays = [pa.array(column.astype(field.type.to_pandas_dtype())) for column, field in zip(columns, COUNTS, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=COUNTS)
+
+
+@njit(cache=True, nogil=True)
+def _sum(
+    rows: Rows, artists: Ints, changed: Any, sign: Any, friday: int, weights: Ints, slots: dedupe.Slots, key: Ints, total: Ints
+) -> int:
+    """Fill key and total with one line a (day, country, artist), in order of appearance; returns their number."""
+    n = 0
+    for c in range(changed.size):
+        play = rows[changed[c]]
+        day = (play.started_at - friday) // DAY_MS
+        for i in range(play.credit, rows[changed[c] + 1].credit):
+            hashed = dedupe.stir(dedupe.mix(artists[i]), day << 16 | play.country)
+            slot = dedupe.place_in(hashed, slots.size)
+            while slots[slot] != 0:
+                at = slots[slot] - 1
+                if key[at, 2] == artists[i] and key[at, 1] == play.country and key[at, 0] == day:
+                    break
+                slot = slot + 1 if slot + 1 < slots.size else 0
+            if slots[slot] == 0:
+                key[n, 0], key[n, 1], key[n, 2] = day, play.country, artists[i]
+                total[n, 0], total[n, 1] = 0, 0
+                n += 1
+                slots[slot] = n
+            total[slots[slot] - 1, 0] += sign[c] * weights[play.tier]
+            total[slots[slot] - 1, 1] += sign[c]
+    return n
 
 
 def add_counts(parts: list[pa.Table], keys: tuple[str, ...] = ("day", "country", "artist_id")) -> pa.RecordBatch:
