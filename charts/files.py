@@ -9,6 +9,7 @@ Plays      event_id, user_id, track_id, artist_ids, country, started_at, played_
 Scrobbles  artist, track, timestamp (epoch seconds)     one listener, every scrobble a counted play, global chart only
 """
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -93,8 +94,8 @@ def _read(file: Path) -> tuple[pa.Table, int]:
     try:
         if file.suffix.lower() != ".csv":
             return pq.read_table(file, partitioning=None), 0
-        header = file.open(encoding="utf-8-sig", errors="replace").readline().strip()
-        names = [name.strip().strip('"').lower() for name in header.split(",")]
+        with file.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+            names = next(csv.reader(text), [])
         table = pyarrow.csv.read_csv(
             file,
             pyarrow.csv.ReadOptions(column_names=names, skip_rows=1),
@@ -156,7 +157,7 @@ def _to_plays(tables: list[pa.Table], broken: int) -> Input:
     """All files' columns as PLAYS; absent ones get what a scrobble means."""
     rows = sum(table.num_rows for table in tables)
     scrobbles = "event_id" not in tables[0].column_names
-    moments = [_moments(table["started_at"].combine_chunks()) for table in tables]
+    moments = [_moments(table["started_at"].combine_chunks(), scrobbles) for table in tables]
     if scrobbles:
         tables = [_as_plays(table, moment) for table, moment in zip(tables, moments, strict=True)]
     events, event_names = _numbered([table["event_id"].combine_chunks() for table in tables])
@@ -261,15 +262,19 @@ def _whole(column: pa.Array) -> pa.Array:
     raise BadInput(f"a column of numbers holds {column.type}; expected integers")
 
 
-def _moments(column: pa.Array) -> pa.Array:
-    """Times as int64 ms: timestamps, ISO 8601 text (UTC when it names no zone), or integers, seconds or ms for the whole column."""
+def _moments(column: pa.Array, scrobbles: bool) -> pa.Array:
+    """Times as int64 ms: timestamps, ISO 8601 text (UTC when it names no zone), or integers.
+
+    Integers are ms in plays and seconds in scrobbles, unless all of them are in the other unit; one that differs from the rest is not believed.
+    """
     if kinds.is_timestamp(column.type):
         return column.cast(pa.timestamp("ms", tz=column.type.tz), safe=False).cast(pa.int64())
     if kinds.is_string(column.type) and not pc.any(pc.match_substring_regex(column, WHOLE)).as_py():
         return pa.array([_iso_ms(cell) for cell in column.to_pylist()], pa.int64())
     whole = _whole(column)
-    largest = pc.max(pc.abs(whole)).as_py() or 0
-    return pc.multiply(whole, 1000) if largest < SECONDS_BELOW else whole
+    odd_one_decides = pc.min if scrobbles else pc.max
+    in_seconds = (odd_one_decides(pc.abs(whole)).as_py() or 0) < SECONDS_BELOW
+    return pc.multiply(whole, 1000) if in_seconds else whole
 
 
 def _iso_ms(text: str | None) -> int | None:

@@ -238,7 +238,9 @@ def _credit(artists: Ints, start: int, credited: Ints) -> int:
     return end
 
 
-def _counts(segment: Segment, changed: NDArray[np.int32], sign: NDArray[np.int8], week: int, weights: Ints) -> pa.RecordBatch:
+def _counts(
+    segment: Segment, changed: NDArray[np.int32], sign: NDArray[np.int8], week: int, weights: Ints
+) -> pa.RecordBatch:
     """COUNTS: every credited artist gets the units of each changed play, summed by (day, country, artist)."""
     credits = int((segment.rows["credit"][changed + 1] - segment.rows["credit"][changed]).sum())
     key = np.empty((credits, 3), np.int64)  # day, country, artist
@@ -246,13 +248,23 @@ def _counts(segment: Segment, changed: NDArray[np.int32], sign: NDArray[np.int8]
     slots = np.zeros(max(16, 2 * credits), np.uint32)
     n = _sum(segment.rows, segment.artists, changed, sign, week_start(week), weights, slots, key, total)
     columns = (key[:n, 0], key[:n, 1], key[:n, 2], total[:n, 0], total[:n, 1])
-    arrays = [pa.array(column.astype(field.type.to_pandas_dtype())) for column, field in zip(columns, COUNTS, strict=True)]
+    arrays = [
+        pa.array(column.astype(field.type.to_pandas_dtype())) for column, field in zip(columns, COUNTS, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=COUNTS)
 
 
 @njit(cache=True, nogil=True)
 def _sum(
-    rows: Rows, artists: Ints, changed: Any, sign: Any, friday: int, weights: Ints, slots: dedupe.Slots, key: Ints, total: Ints
+    rows: Rows,
+    artists: Ints,
+    changed: Any,
+    sign: Any,
+    friday: int,
+    weights: Ints,
+    slots: dedupe.Slots,
+    key: Ints,
+    total: Ints,
 ) -> int:
     """Fill key and total with one line a (day, country, artist), in order of appearance; returns their number."""
     n = 0

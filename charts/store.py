@@ -66,6 +66,7 @@ class PartitionStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
         with self._errors():
+            self._connection.execute("pragma page_size = 65536")  # blobs of megabytes
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
             if not self._connection.execute("select 1 from sqlite_master where name = 'position'").fetchone():
