@@ -265,7 +265,7 @@ def _whole(column: pa.Array) -> pa.Array:
 def _moments(column: pa.Array, scrobbles: bool) -> pa.Array:
     """Times as int64 ms: timestamps, ISO 8601 text (UTC when it names no zone), or integers.
 
-    Integers are ms in plays and seconds in scrobbles, unless all of them are in the other unit; one that differs from the rest is not believed.
+    Integers are ms in plays and seconds in scrobbles, unless all of them are in the other unit: one among others is not believed.
     """
     if kinds.is_timestamp(column.type):
         return column.cast(pa.timestamp("ms", tz=column.type.tz), safe=False).cast(pa.int64())

@@ -15,7 +15,7 @@ from shared.errors import BadInput
 
 def slow(charts, at, entry, rank):
     """One place's movement, from the definition."""
-    ranks = [dict((e, r) for r, e in reversed(chart)).get(entry) for chart in charts[: at + 1]]
+    ranks = [{e: r for r, e in reversed(chart)}.get(entry) for chart in charts[: at + 1]]
     last = ranks[at - 1] if at else None
     seen = [r for r in ranks if r is not None]
     streak = len(list(takewhile(lambda r: r is not None, reversed(ranks))))
