@@ -61,8 +61,10 @@ def assemble(
         own = heard[heard_indptr[user] : heard_indptr[user + 1]]
         for position in range(popular.shape[1]):
             recording = popular[user, position]
-            if taken == length or recording < 0:
+            if taken == length:
                 break
+            if recording < 0:  # here the country's end, and everywhere's begin
+                continue
             place = np.searchsorted(own, recording)
             if place < len(own) and own[place] == recording:
                 continue

@@ -1,7 +1,7 @@
-"""The gate: every rule is counted again, on the finished lists, by SQL that shares no code with what made them.
+"""The gate: every rule is counted again, on the finished lists, in SQL, by other code than what made them.
 
 One violation and the week is not published; last week's lists stay. A short list is no violation but is counted: it happens where
-the catalogue ends before thirty tracks do.
+what anybody plays ends before thirty tracks do.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from discover_weekly.records import LISTS, Rules
 from discover_weekly.weights import Catalogue, Counts
+from shared.clock import DAY_MS, week_start_ms
 from shared.errors import CheckFailed
 from shared.lake import Dataset, Lake
 from shared.ports import Engine
@@ -29,14 +30,17 @@ CHECKS = {
         SELECT count(*) AS violations FROM (
             SELECT l.user_id, a.artist_id FROM lists AS l
             JOIN tracks AS t ON t.track_id = l.track_id JOIN artists AS a ON a.recording_row = t.recording_row
-            GROUP BY l.user_id, a.artist_id HAVING count(*) > {per_artist}) AS crowded""",
+            GROUP BY l.user_id, a.artist_id HAVING count(DISTINCT l.track_id) > {per_artist}) AS crowded""",
     "listed_in_the_last_weeks": """
         SELECT count(*) AS violations FROM lists AS l
         JOIN earlier AS e ON e.user_id = l.user_id
         JOIN tracks AS t ON t.track_id = l.track_id
         JOIN tracks AS s ON s.track_id = e.track_id
         WHERE s.recording_row = t.recording_row""",
-    "longer_than_the_rules": """
+    "not_released": """
+        SELECT count(*) AS violations FROM lists AS l LEFT JOIN tracks AS t ON t.track_id = l.track_id
+        WHERE t.track_id IS NULL OR t.released_day >= {today}""",
+    "longer_or_with_gaps": """
         SELECT count(*) AS violations FROM (
             SELECT user_id FROM lists GROUP BY user_id HAVING count(*) > {length} OR max(rank) > count(*)) AS longer""",
 }
@@ -66,15 +70,14 @@ def check(
     }
     if not earlier:
         del tables["earlier"]
+    constants = {"length": rules.length, "per_artist": rules.per_artist, "today": week_start_ms(week) // DAY_MS}
     for rule, sql in CHECKS.items():
         if "earlier" in sql and not earlier:
             continue
-        violations = engine.query(sql.format(length=rules.length, per_artist=rules.per_artist), tables)["violations"][
-            0
-        ].as_py()
+        violations = engine.query(sql.format(**constants), tables)["violations"][0].as_py()
         if violations:
             raise CheckFailed(
-                f"week {week}: {violations} × {rule.replace('_', ' ')}; nothing was published, last week's lists stand"
+                f"week {week}: {violations} × {rule.replace('_', ' ')}; the lists were not published, last week's stand"
             )
     counted = engine.query(LENGTHS_SQL.format(length=rules.length), tables).to_pylist()[0]
     return {**counted, "users_without_a_list": len(catalogue.user_ids) - counted["lists"]}

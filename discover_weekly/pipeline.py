@@ -1,12 +1,12 @@
 """The way of the data, top to bottom: plays → weights → iALS → exact top-k → rules and reasons → gate → publish.
 
-Every step leaves a dataset or an array in the lake and can be looked at. Nothing is visible to a reader before the last step renames
-one manifest; a run that dies anywhere leaves last week's lists in place, and running it again gives the same bytes.
+Every step leaves a dataset or an array in the lake and can be looked at. Readers keep last week's lists until the manifest of
+`discover_weekly/lists` is renamed into place and the store's pointer flips; a run that dies anywhere before leaves them as they were,
+and running it again gives the same bytes.
 """
 
 import hashlib
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,23 +29,31 @@ NAME = "discover_weekly/lists"
 POPULAR_PER_COUNTRY = 400
 
 POPULAR_SQL = """
-SELECT country, recording_row, listeners FROM (
-    SELECT u.country AS country, c.recording_row AS recording_row, count(*) AS listeners,
-           row_number() OVER (PARTITION BY u.country ORDER BY count(*) DESC, c.recording_row) AS place
-    FROM counts AS c JOIN users AS u ON u.user_row = c.user_row
-    WHERE c.plays > 0
-    GROUP BY u.country, c.recording_row
-) AS ranked
-WHERE place <= {limit}
-ORDER BY country, place
+WITH listened AS (
+    SELECT u.country AS country, c.recording_row AS recording_row
+    FROM counts AS c JOIN users AS u ON u.user_row = c.user_row WHERE c.plays > 0
+    UNION ALL
+    SELECT CAST(-1 AS INTEGER) AS country, recording_row FROM counts WHERE plays > 0
+), ranked AS (
+    SELECT country, recording_row,
+           row_number() OVER (PARTITION BY country ORDER BY count(*) DESC NULLS LAST, recording_row NULLS LAST) AS place
+    FROM listened GROUP BY country, recording_row
+)
+SELECT country, recording_row FROM ranked WHERE place <= {limit} ORDER BY country NULLS LAST, place NULLS LAST
 """
 
 
 def run_week(engines: Engines, sources: Sources, week: str, settings: Settings, rules: Rules, seed: int = 1) -> Dataset:
     """Make and publish the lists of an ISO week from all plays before its Monday, 00:00 UTC; returns the published lists."""
-    lake, engine = engines.lake, engines.engine
-    cutoff_ms = week_start_ms(week)
-    folder = lake.root / "discover_weekly" / "work" / week
+    week_start_ms(week)  # BadInput before anything is written
+    with engines.lake.alone(f"discover_weekly/work/{week}") as folder:
+        return _run_week(engines, sources, week, settings, rules, seed, folder)
+
+
+def _run_week(
+    engines: Engines, sources: Sources, week: str, settings: Settings, rules: Rules, seed: int, folder: Path
+) -> Dataset:
+    lake, engine, cutoff_ms = engines.lake, engines.engine, week_start_ms(week)
     catalogue = read_catalogue(sources)
     save_catalogue(folder, catalogue)
 
@@ -59,22 +67,23 @@ def run_week(engines: Engines, sources: Sources, week: str, settings: Settings, 
     publish_names(lake, sources, week)
     published = publish(lake, lists, factors, catalogue, week, settings, report | counts.rejected)
     store.put_lists(engines.store, published)
-    shutil.rmtree(folder)
     return published
 
 
 def save_popular(engine: Engine, lake: Lake, counts: Counts, catalogue: Catalogue, folder: Path, week: str) -> None:
-    """Leave `popular.npy`, int32[countries, POPULAR_PER_COUNTRY]: recordings by listeners in each country, -1 where they end."""
+    """Leave `popular.npy`, int32[countries, 2 · POPULAR_PER_COUNTRY]: recordings by listeners in each country, then anywhere."""
     rows = np.arange(len(catalogue.user_ids), dtype=np.int32)
     users = lake.publish_table(
         "discover_weekly/user_countries", week, pa.table({"user_row": rows, "country": catalogue.countries})
     )
     sql = POPULAR_SQL.format(limit=POPULAR_PER_COUNTRY)
     found = engine.query(sql, {"counts": counts.by_user, "users": users})
-    popular = np.full((len(catalogue.country_names), POPULAR_PER_COUNTRY), -1, np.int32)
-    country = found["country"].to_numpy()
+    country = found["country"].to_numpy()  # -1 first: everywhere
     place = np.arange(len(country)) - np.searchsorted(country, country)  # rows of a country stand together
-    popular[country, place] = found["recording_row"].to_numpy()
+    popular = np.full((len(catalogue.country_names) + 1, POPULAR_PER_COUNTRY), -1, np.int32)
+    popular[country + 1, place] = found["recording_row"].to_numpy()
+    everywhere = np.repeat(popular[:1], len(catalogue.country_names), axis=0)
+    popular = np.concatenate([popular[1:], everywhere], axis=1)
     np.save(folder / "popular.npy", popular)
 
 
@@ -106,12 +115,15 @@ def earlier_lists(lake: Lake, week: str, rules: Rules) -> list[Dataset]:
 
 def publish_names(lake: Lake, sources: Sources, week: str) -> None:
     """Publish `title – artist` by track id, for whoever shows a list to a person."""
-    tracks = sources.tracks.table(["track_id", "title", "artist_ids"])
+    tracks = sources.tracks.table(["track_id", "title", "artist_ids"]).combine_chunks()
     name = pc.fill_null(tracks["title"], "untitled")
     if sources.artists:
         artists = sources.artists.table(["artist_id", "name"])
-        place = pc.index_in(pc.list_element(tracks["artist_ids"], 0), artists["artist_id"])
-        name = pc.binary_join_element_wise(name, pc.fill_null(artists["name"].take(place), "unknown"), " – ")
+        lengths = pc.fill_null(pc.list_value_length(tracks["artist_ids"]), 0).to_numpy()
+        credited = np.append(pc.list_flatten(tracks["artist_ids"]).to_numpy(), -1)
+        main = pa.array(np.where(lengths > 0, credited[np.cumsum(lengths) - lengths], -1), pa.int32())
+        known = artists["name"].take(pc.index_in(main, artists["artist_id"]))
+        name = pc.binary_join_element_wise(name, pc.fill_null(known, "unknown"), " – ")
     lake.publish_table("discover_weekly/track_names", week, pa.table({"track_id": tracks["track_id"], "name": name}))
 
 

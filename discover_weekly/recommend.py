@@ -46,7 +46,7 @@ def recommend_shard(
     pool[
         scores <= 0
     ] = -1  # «rather not»; and 0 is what a user without plays gives everything, and a track that nobody played
-    out_now = catalogue.released * DAY_MS < cutoff_ms
+    out_now = catalogue.released * DAY_MS < cutoff_ms  # int64
     lists, list_scores, from_popular = assemble(
         pool, scores, popular, closed.indptr, closed.indices, catalogue.artist_indptr, catalogue.artists, out_now, keep.length,
         keep.per_artist,
@@ -61,7 +61,7 @@ def recommend_shard(
 def with_earlier_lists(
     heard: csr_matrix, earlier: list[str], catalogue: Catalogue, first: int, last: int
 ) -> csr_matrix:
-    """What is closed to each user: what they heard, and what stood in their lists of the last weeks; sorted, csr of ones."""
+    """What may not be listed for each user: what they heard, and what stood in their lists of the last weeks; csr, sorted."""
     rows, columns = [np.repeat(np.arange(last - first), np.diff(heard.indptr))], [heard.indices]
     low, high = catalogue.user_ids[first], catalogue.user_ids[last - 1]
     for path in earlier:
@@ -101,9 +101,9 @@ def explain_lists(
         own = played[user]
         if len(explained) and own.nnz:
             parts = explain(own, targets[explained], basis, settings)  # [targets, n]
-            largest = parts.argmax(axis=1)
-            reasons[user, explained] = own.indices[largest]
-            shares[user, explained] = parts.max(axis=1) / np.maximum(parts, 0).sum(axis=1)
+            reasons[user, explained] = own.indices[parts.argmax(axis=1)]
+            for_it = np.maximum(parts, 0)
+            shares[user, explained] = for_it.max(axis=1) / np.maximum(for_it.sum(axis=1), 1e-12)
     return reasons, shares
 
 

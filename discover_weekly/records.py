@@ -45,7 +45,7 @@ LISTS = pa.schema(
         pa.field(
             "reason_track_id", pa.int32(), nullable=False
         ),  # the own track that gives most of the score; -1: popular
-        pa.field("reason_share", pa.float32(), nullable=False),  # its part of the score
+        pa.field("reason_share", pa.float32(), nullable=False),  # its part of all that speaks for the track
     ]
 )
 
@@ -76,5 +76,5 @@ class Rules:
     pool: int = 200  # candidates that the rules may eat into
 
     def __post_init__(self) -> None:
-        if not 0 < self.length <= self.pool:
-            raise BadInput(f"rules: length {self.length} of a pool of {self.pool}; expected 0 < length ≤ pool")
+        if not (0 < self.length <= min(self.pool, 127) and self.per_artist > 0 and self.quiet_weeks >= 0):
+            raise BadInput(f"{self}: expected 0 < length ≤ pool, length ≤ 127, per_artist ≥ 1 and quiet_weeks ≥ 0")

@@ -9,6 +9,8 @@ from discover_weekly.store import get_list
 from shared.bootstrap import Engines
 from shared.lake import read_shard
 
+GONE = "a track that is no longer in the catalogue"
+
 
 def router(engines: Engines) -> APIRouter:
     """The route, over the store and the lake of `engines`."""
@@ -27,7 +29,7 @@ def read_list(engines: Engines, user_id: int) -> dict[str, Any]:
     week, tracks = get_list(engines.store, user_id)
     names = track_names(engines.lake.dataset("discover_weekly/track_names", week).paths[0])
     for track in tracks:
-        track["title"] = names[track["track_id"]]
+        track["title"] = names.get(track["track_id"], GONE)
         track["reason"] = reason(track["because_of"], track["share"], names)
     return {"user_id": user_id, "week": week, "tracks": tracks}
 
@@ -43,4 +45,4 @@ def reason(because_of: int, share: float, names: dict[int, str]) -> str:
     """The reason as a sentence."""
     if because_of < 0:
         return "popular where you live"
-    return f"because you played {names[because_of]} ({share:.0%} of the score)"
+    return f"because you played {names.get(because_of, GONE)} ({share:.0%} of what speaks for it)"

@@ -24,7 +24,7 @@ BATCH = 1000  # users in one atomic put
 
 
 def put_lists(store: Store, lists: Dataset) -> None:
-    """Copy published lists into the store, then let readers have them."""
+    """Copy published lists into the store, then let readers have them; a week made again later does not push out a newer one."""
     version = f"{lists.version}@{lists.digest}"
     for path in lists.paths:
         batch: dict[str, bytes] = {}
@@ -35,7 +35,9 @@ def put_lists(store: Store, lists: Dataset) -> None:
                 batch = {}
         if batch:
             store.put(batch, KEPT_MS)
-    store.put({POINTER: version.encode()})
+    current = store.get([POINTER])[0]
+    if current is None or current.decode()[: len("2026-W48")] <= lists.version:
+        store.put({POINTER: version.encode()})
 
 
 def get_list(store: Store, user_id: int) -> tuple[str, list[dict[str, Any]]]:

@@ -1,6 +1,6 @@
 """Plays become weights: how often, and how long ago, a user chose each recording.
 
-One SQL text counts, on whichever engine runs: plays of 30 s and more, distinct by start time (a redelivered event is no second play), by
+SQL counts, one text on whichever engine runs: plays of 30 s and more, distinct by start time (a redelivered event is no second play), by
 recording and not by track id (the album cut, the single and the re-release are one thing to a listener). Rows that cannot be a play
 are counted by reason and left out. Counts stay integers up to here; the weight is
 
@@ -29,13 +29,14 @@ from shared.ports import Engine
 HALF_LIFE_DAYS = 182
 COUNTED_MS = 30_000
 LONGEST_MS = 86_400_000
+NEVER = np.iinfo(np.int32).max  # days
 
 VALID = """played_ms >= 0 AND played_ms <= {longest} AND p.started_at < {cutoff}"""
 
 COUNT_SQL = """
 SELECT u.row_number AS user_row, r.recording_row AS recording_row,
        CAST(count(DISTINCT CASE WHEN p.played_ms >= {counted} THEN p.started_at END) AS INTEGER) AS plays,
-       max(p.started_at) AS last_played
+       coalesce(max(CASE WHEN p.played_ms >= {counted} THEN p.started_at END), max(p.started_at)) AS last_played
 FROM plays AS p
 JOIN recordings AS r ON r.track_id = p.track_id
 JOIN users AS u ON u.user_id = p.user_id
@@ -63,54 +64,78 @@ class Catalogue(NamedTuple):
 
     track_ids: NDArray[np.int32]  # [tracks] sorted
     recording_of: NDArray[np.int32]  # [tracks] → recording row
-    shown: NDArray[np.int32]  # [R] the track id that stands for a recording: its smallest
+    shown: NDArray[np.int32]  # [R] the track id that stands for a recording: its smallest that names an artist
     artist_indptr: NDArray[np.int32]  # [R + 1]
     artists: NDArray[np.int32]  # credited artists of each recording
-    released: NDArray[np.int32]  # [R] days since the epoch
+    released: NDArray[np.int64]  # [R] days since the epoch; NEVER for a recording without an artist
     user_ids: NDArray[np.int32]  # [U] sorted
     countries: NDArray[np.int32]  # [U] index into country_names
     country_names: list[str]
 
 
 def read_catalogue(sources: Sources) -> Catalogue:
-    """Number recordings and users; a track without an artist is left out; BadInput for an id that stands twice."""
+    """Number recordings and users; a recording without an artist counts as heard but is never listed.
+
+    BadInput for an id that stands twice or does not fit, and for artists that are no ids.
+    """
     tracks = sources.tracks.table(["track_id", "artist_ids", "recording", "released"]).sort_by("track_id")
-    tracks = tracks.filter(pc.greater(pc.list_value_length(tracks["artist_ids"]), 0)).combine_chunks()
-    users = sources.users.table(["user_id", "country"]).sort_by("user_id").combine_chunks()
+    users = sources.users.table(["user_id", "country"]).sort_by("user_id")
     track_ids, user_ids = _unique_ids(tracks, "track_id"), _unique_ids(users, "user_id")
-    names = (
-        pc.coalesce(tracks["recording"], pc.cast(tracks["track_id"], pa.string()))
-        .to_numpy(zero_copy_only=False)
-        .astype(str)
-    )
-    _, first, recording_of = np.unique(names, return_index=True, return_inverse=True)
-    shown_order = np.argsort(first, kind="stable")  # recordings in the order of their smallest track id
-    rank = np.empty_like(shown_order)
-    rank[shown_order] = np.arange(len(rank))
-    shown_rows = first[shown_order]
-    artists = tracks["artist_ids"].take(pa.array(shown_rows)).combine_chunks()
-    countries = pc.dictionary_encode(pc.fill_null(users["country"], "")).combine_chunks()
+    credits = _cast(tracks, "artist_ids", pa.list_(pa.int32()))
+    nameless = pc.fill_null(pc.list_value_length(credits), 0).to_numpy() == 0
+    recording_of, shown_rows = _number_recordings(tracks, nameless)
+    artists = credits.take(pa.array(shown_rows))
+    released = pc.cast(pc.fill_null(_cast(tracks, "released", pa.date32()), 0), pa.int32()).to_numpy().astype(np.int64)
+    countries = pc.dictionary_encode(pc.fill_null(users["country"].combine_chunks(), ""))
     return Catalogue(
         track_ids,
-        rank[recording_of].astype(np.int32),
+        recording_of,
         track_ids[shown_rows],
-        artists.offsets.to_numpy().astype(np.int32),
-        artists.values.to_numpy().astype(np.int32),
-        pc.cast(pc.fill_null(tracks["released"], 0), pa.int32()).to_numpy()[shown_rows],
+        np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(artists), 0).to_numpy())]).astype(np.int32),
+        artists.flatten().to_numpy().astype(np.int32),
+        np.where(nameless, NEVER, released)[shown_rows],
         user_ids,
         countries.indices.to_numpy().astype(np.int32),
         countries.dictionary.to_pylist(),
     )
 
 
+def _number_recordings(tracks: pa.Table, nameless: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Each track's recording row, and the track row that stands for each recording; numbered by the latter."""
+    own = pc.binary_join_element_wise("track", pc.cast(tracks["track_id"], pa.string()), " ")
+    code = pc.if_else(
+        pc.equal(pc.fill_null(tracks["recording"], ""), ""), own, tracks["recording"]
+    )  # no ISRC: on its own
+    names = code.to_numpy(zero_copy_only=False).astype(str)
+    preferred = np.argsort(nameless, kind="stable")  # tracks with an artist first, by id
+    _, first, inverse = np.unique(names[preferred], return_index=True, return_inverse=True)
+    shown_rows = preferred[first]
+    order = np.argsort(shown_rows)
+    row_of = np.empty_like(order)
+    row_of[order] = np.arange(len(order))
+    recording_of = np.empty(len(names), np.int32)
+    recording_of[preferred] = row_of[inverse]
+    return recording_of, shown_rows[order]
+
+
 def _unique_ids(table: pa.Table, name: str) -> NDArray[np.int32]:
     if table[name].null_count:
         raise BadInput(f"column {name!r}: {table[name].null_count} rows without an id")
-    ids: NDArray[np.int32] = table[name].to_numpy().astype(np.int32)
+    ids: NDArray[np.int32] = _cast(table, name, pa.int32()).to_numpy()
     repeated = np.flatnonzero(ids[1:] == ids[:-1])
     if len(repeated):
         raise BadInput(f"column {name!r}: {ids[repeated[0]]} stands twice; expected each id once")
     return ids
+
+
+def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
+    try:
+        array = table[name].combine_chunks().cast(kind)
+        if pa.types.is_list(kind) and array.flatten().null_count:
+            raise BadInput(f"column {name!r}: a list holds NULL; expected {kind}")
+        return array
+    except pa.ArrowInvalid as error:
+        raise BadInput(f"column {name!r}: {str(error).splitlines()[0]}; expected {kind}") from error
 
 
 class Counts(NamedTuple):
@@ -125,7 +150,10 @@ def count_plays(
     engine: Engine, lake: Lake, sources: Sources, catalogue: Catalogue, week: str, cutoff_ms: int
 ) -> Counts:
     """Count plays per user and recording before the week begins; BadInput when not one is left."""
-    recordings = pa.table({"track_id": catalogue.track_ids, "recording_row": catalogue.recording_of})
+    released = catalogue.released[catalogue.recording_of]
+    recordings = pa.table(
+        {"track_id": catalogue.track_ids, "recording_row": catalogue.recording_of, "released_day": released}
+    )
     users = pa.table({"user_id": catalogue.user_ids, "row_number": np.arange(len(catalogue.user_ids), dtype=np.int32)})
     tables = {
         "plays": sources.plays,
@@ -135,21 +163,23 @@ def count_plays(
     cutoff = f"TIMESTAMP '{from_ms(cutoff_ms):%Y-%m-%d %H:%M:%S}+00:00'"
     constants = {"cutoff": cutoff, "counted": COUNTED_MS, "longest": LONGEST_MS}
     rejected = engine.query(REJECTED_SQL.format(**constants), tables).to_pylist()[0]
-    rejected["tracks_without_artist"] = sources.tracks.rows - len(catalogue.track_ids)
+    rejected["recordings_without_artist"] = int((catalogue.released == NEVER).sum())
 
     def write(name: str, order: str) -> Dataset:
         sql = COUNT_SQL.format(**constants, valid=VALID.format(**constants), order=order)
         return engine.write(sql, tables, lake, f"discover_weekly/{name}", week)
 
     counts = Counts(
-        write("by_user", "user_row, recording_row"), write("by_recording", "recording_row, user_row"), rejected
+        write("by_user", "user_row NULLS LAST, recording_row NULLS LAST"),
+        write("by_recording", "recording_row NULLS LAST, user_row NULLS LAST"),
+        rejected,
     )
     if not counts.by_user.rows:
         raise BadInput(f"plays: none of {rejected['plays_read']:,} rows counts before {week}; left out: {rejected}")
     return counts
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def read_rows(path: str, side: str, first: int, last: int, columns: int, cutoff_ms: int) -> csr_matrix:
     """Rows first ≤ row < last of one side (`user_row` or `recording_row`) as csr float32[last − first, columns] of weights.
 
@@ -158,14 +188,17 @@ def read_rows(path: str, side: str, first: int, last: int, columns: int, cutoff_
     other = "recording_row" if side == "user_row" else "user_row"
     table = pq.read_table(path, filters=[(side, ">=", first), (side, "<", last)], partitioning=None)
     rows = table[side].to_numpy() - first
-    age_days = (
-        cutoff_ms - pc.cast(table["last_played"].cast(pa.timestamp("ms", tz="UTC")), pa.int64()).to_numpy()
-    ) / DAY_MS
+    age_days = (cutoff_ms - _epoch_ms(table["last_played"])) / DAY_MS
     weights = np.log1p(table["plays"].to_numpy()) * np.exp2(-age_days / HALF_LIFE_DAYS)
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=last - first))]).astype(np.int32)
     return csr_matrix(
         (weights.astype(np.float32), table[other].to_numpy().astype(np.int32), indptr), (last - first, columns)
     )
+
+
+def _epoch_ms(moments: pa.ChunkedArray) -> NDArray[np.int64]:
+    ms: NDArray[np.int64] = pc.cast(pc.cast(moments, pa.timestamp("ms", tz="UTC"), safe=False), pa.int64()).to_numpy()
+    return ms
 
 
 def played_only(heard: csr_matrix) -> csr_matrix:

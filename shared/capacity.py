@@ -27,7 +27,7 @@ def add_capacity_verb(verbs: Any, assumptions: Any, estimate: Callable[[Any], li
     for field in fields(assumptions):
         flag = "--" + field.name.replace("_", "-")
         parser.add_argument(
-            flag, type=float, default=float(field.default), help=f"{field.metadata['meaning']} (%(default)g)"
+            flag, type=float, default=field.default, help=f"{field.metadata['meaning']} (%(default)g)"
         )
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=lambda arguments: _run(arguments, assumptions, estimate))

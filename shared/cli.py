@@ -45,3 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"liner: {error.filename or 'input or output'}: {error.strerror or error}; nothing was published", file=sys.stderr)
+        return 1

@@ -3,6 +3,7 @@
 Times are integers, milliseconds since the epoch, UTC. A `Clock` is any function that returns one.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from time import time_ns
@@ -42,8 +43,9 @@ def system_clock() -> int:
 def week_start_ms(iso_week: str) -> int:
     """Monday 00:00 UTC of an ISO week such as `2026-W48`, in ms; BadInput when it is no such week."""
     try:
-        year, week = iso_week.split("-W")
-        monday = date.fromisocalendar(int(year), int(week), 1)
+        if not re.fullmatch(r"\d{4}-W\d{2}", iso_week):
+            raise ValueError(iso_week)
+        monday = date.fromisocalendar(int(iso_week[:4]), int(iso_week[6:]), 1)
     except ValueError:
         raise BadInput(f"week {iso_week!r}: expected an ISO week such as 2026-W48") from None
     return to_ms(datetime(monday.year, monday.month, monday.day, tzinfo=UTC))

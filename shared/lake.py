@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -175,6 +176,23 @@ class Lake:
         """Publish a table that fits in memory as a dataset of one shard."""
         shard = write_shard(self.folder(name, version), 0, table)
         return self.publish(name, version, table.schema, [shard], details)
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[Path]:
+        """A scratch folder that one process at a time may have; empty at first, gone at the end; Conflict while another has it."""
+        folder = self.folder(*name.rsplit("/", 1))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Conflict(f"{folder}: another run works here; wait for it to end, or stop it") from None
+            rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                rmtree(folder, ignore_errors=True)
 
     def _entries(self, name: str) -> list[dict[str, Any]]:
         path = self.root / name / "manifest.json"

@@ -25,7 +25,7 @@ SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, toke
 
 def code_lines(source: str) -> int:
     """Lines of `source` that hold code."""
-    lines = set()
+    lines: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in SILENT:
             lines.update(range(token.start[0], token.end[0] + 1))

@@ -11,8 +11,10 @@ def slowly(pool, scores, popular, heard, artists_of, out_now, length, cap):
     taken, result, from_popular = [], [], []
     for source, recordings in ((False, pool), (True, popular)):
         for recording in recordings:
-            if recording < 0 or len(taken) == length:
+            if len(taken) == length:
                 break
+            if recording < 0:
+                continue
             crowded = any(sum(artist in artists_of[t] for t in taken) >= cap for artist in artists_of[recording])
             if recording in taken or crowded or not out_now[recording] or (source and recording in heard):
                 continue
@@ -41,7 +43,10 @@ def test_equals_the_slow_version(seed, length, cap):
         found = [r for r in rng.permutation(recordings) if r not in closed][: rng.integers(0, 11)]
         pool[u, : len(found)] = found
     scores = rng.random((users, 10)).astype(np.float32)
-    popular = np.stack([rng.permutation(recordings)[:12] for _ in range(users)]).astype(np.int32)
+    popular = np.stack(
+        [np.append(rng.permutation(recordings)[:12], [-1, *rng.permutation(recordings)[:4]]) for _ in range(users)]
+    )
+    popular = popular.astype(np.int32)
     lists, list_scores, from_popular = assemble(
         pool, scores, popular, heard_indptr, np.concatenate(heard), indptr, artists, out_now, length, cap
     )

@@ -1,16 +1,32 @@
 """What people feed a program: each gives one line with the place and the remedy, or is left out and counted."""
 
+import subprocess
+import sys
+from datetime import date
+
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from discover_weekly.demo import run_files
+from discover_weekly.pipeline import NAME
+from discover_weekly.store import get_list
+from shared.bootstrap import Engines
 from shared.cli import main
+from shared.errors import Conflict
+from shared.lake import Lake
+from shared.settings import Settings
 from tests.discover_weekly.by_hand import HEALTHY, play
 
 
 def run(paths, out, week="2026-W48"):
     return run_files(*map(str, paths), week, str(out), 1)
+
+
+def listed(out, user=None):
+    rows = Lake(out / "lake").dataset(NAME).table().to_pylist()
+    return {row["track_id"] for row in rows if user in (None, row["user_id"])}
 
 
 def arguments(paths, out):
@@ -53,8 +69,69 @@ def test_broken_plays_are_left_out_and_counted(files, tmp_path):
 
 
 def test_track_without_an_artist(files, tmp_path):
-    report = run(files(HEALTHY, spoil_tracks=lambda rows: rows[39].update(artist_ids=[])), tmp_path / "out")
-    assert report["tracks_without_artist"] == 1
+    report = run(files(HEALTHY, spoil_tracks=lambda rows: rows[12].update(artist_ids=[])), tmp_path / "out")
+    assert report["recordings_without_artist"] == 1
+    assert report["lists"] == 6
+    assert 12 not in listed(tmp_path / "out")
+
+
+def test_a_recording_heard_under_another_id_is_no_discovery(files, tmp_path):
+    def same_recording(rows):
+        rows[2].update(recording="X", artist_ids=[])  # heard by user 0 under this id, which nobody may be shown
+        rows[11]["recording"] = "X"
+
+    run(files(HEALTHY, spoil_tracks=same_recording), tmp_path / "out")
+    assert 11 not in listed(tmp_path / "out", user=0)
+
+
+def test_a_track_of_next_year_is_not_listed(files, tmp_path):
+    run(files(HEALTHY, spoil_tracks=lambda rows: rows[12].update(released=date(2030, 1, 1))), tmp_path / "out")
+    assert 12 not in listed(tmp_path / "out")
+
+
+def test_a_late_skip_does_not_refresh_an_old_favourite(files, tmp_path):
+    def weight(plays, name):
+        run(files(plays), tmp_path / name)
+        counts = Lake(tmp_path / name / "lake").dataset("discover_weekly/by_user").table().to_pylist()
+        return next(row for row in counts if row["user_row"] == 0 and row["recording_row"] == 0)
+
+    old = [*HEALTHY[1:], play(0, 0, 600_000)]
+    assert weight([*old, play(0, 0, 10, 1_000)], "skipped") == weight(old, "plain")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [("artist_ids", [None], "a list holds NULL"), ("recording", "", None), ("artist_ids", [3, 3], None)],
+)
+def test_odd_rows_of_a_catalogue(files, tmp_path, capsys, column, value, message):
+    paths = files(HEALTHY, spoil_tracks=lambda rows: [row.update({column: value}) for row in rows[8:10]])
+    assert main(arguments(paths, tmp_path / "out")) == (2 if message else 0)
+    assert (message or "") in capsys.readouterr().err
+
+
+def test_ids_that_do_not_fit(files, tmp_path, capsys):
+    paths = files(HEALTHY)
+    users = pq.read_table(paths[2])
+    pq.write_table(users.set_column(0, "user_id", pa.array([0, 1, 2, 3, 4, 2**32 + 1])), paths[2])
+    assert main(arguments(paths, tmp_path / "out")) == 2
+    assert "column 'user_id'" in capsys.readouterr().err
+
+
+def test_microsecond_clocks(files, tmp_path):
+    paths = files(HEALTHY)
+    plays = pq.read_table(paths[0])
+    moments = pc.add(plays["started_at"].cast(pa.timestamp("us", tz="UTC")), pa.scalar(123, pa.duration("us")))
+    pq.write_table(plays.set_column(2, "started_at", moments), paths[0])
+    assert run(paths, tmp_path / "out")["lists"] == 6
+
+
+def test_an_older_week_made_again_stays_in_the_past(files, tmp_path):
+    paths = files(HEALTHY)
+    run(paths, tmp_path / "out")
+    run(files([play(0, 1, 20_000), play(1, 2, 20_000)]), tmp_path / "out", "2026-W47")
+    engines = Engines(Settings(home=tmp_path / "out"))
+    assert get_list(engines.store, 0)[0] == "2026-W48"
+    engines.close()
 
 
 def test_one_play_and_fifty_thousand_plays(files, tmp_path):
@@ -115,9 +192,10 @@ def test_a_track_id_that_stands_twice(files, tmp_path, capsys):
     assert "4 stands twice" in capsys.readouterr().err
 
 
-def test_a_week_that_is_none(files, tmp_path, capsys):
+@pytest.mark.parametrize("week", ["2026-W60", "2026-W5", "next", "2026-W48 "])
+def test_a_week_that_is_none(files, tmp_path, capsys, week):
     flags = arguments(files(HEALTHY), tmp_path / "out")
-    flags[flags.index("2026-W48")] = "2026-W60"
+    flags[flags.index("2026-W48")] = week
     assert main(flags) == 2
     assert "expected an ISO week such as 2026-W48" in capsys.readouterr().err
 
@@ -126,3 +204,29 @@ def test_nothing_half_written(files, tmp_path):
     paths = files([play(0, 1, -60)])
     assert main(arguments(paths, tmp_path / "out")) == 2
     assert not (tmp_path / "out" / "lake" / "discover_weekly" / "lists" / "manifest.json").exists()
+
+
+def test_full_disk_is_one_line_and_publishes_nothing(files, tmp_path):
+    paths = files(HEALTHY)
+    program = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600)); "
+    program += "from shared.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments(paths, tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("liner: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out" / "lake" / "discover_weekly" / "lists" / "manifest.json").exists()
+
+
+def test_two_runs_of_one_week_do_not_meet(files, tmp_path):
+    paths = files(HEALTHY)
+    with (
+        Lake(tmp_path / "out" / "lake").alone("discover_weekly/work/2026-W48"),
+        pytest.raises(Conflict, match="another run"),
+    ):
+        run(paths, tmp_path / "out")
+    assert run(paths, tmp_path / "out")["lists"] == 6
