@@ -65,7 +65,7 @@ def router(engines: Engines) -> APIRouter:
             headers={"Cache-Control": "no-store"},
         )
 
-    @api.post("/charts/global/replay", status_code=202)
+    @api.post("/charts/global/replay", status_code=202, include_in_schema=False)
     def replay() -> dict[str, str]:
         """Replay the demo's week in the background; the live streams follow it. One at a time."""
         if not replaying.acquire(blocking=False):
