@@ -8,6 +8,7 @@ All results are integers. Every «top» has a total order: plays descending, the
 are given in the order of names (`bucket.py`), so that the last tie is broken by name, as a person would expect.
 """
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,34 +77,49 @@ class ArtistTotals(NamedTuple):
     ms: Array  # int64 [N]
 
 
+SHAPES: dict[str, tuple[int, ...]] = dict.fromkeys(Reviews._fields, ())
+SHAPES |= {
+    "top_artists": (3, TOP),
+    "top_tracks": (3, TOP),
+    "top_genres": (3, TOP),
+    "months": (2, MONTHS),
+    "month_genre": (MONTHS,),
+}
+SHAPES |= {"top_day": (3,), "clock": (CLOCK_CELLS,), "streak": (2,), "dry_spell": (2,), "discoveries": (4,)}
+"""Of each field of a review, for one user. The kernel writes a user's fields into one row of integers, end to end."""
+_ENDS = np.cumsum([prod(shape) for shape in SHAPES.values()]).tolist()
+WIDTH = _ENDS[-1]
+_AT = dict(zip(SHAPES, [0, *_ENDS], strict=False))
+ROWS, PLAYS, MS, ARTISTS, TRACKS, GENRES = (
+    _AT[name] for name in ("rows", "plays", "ms", "artists", "tracks", "genres")
+)
+FIRST_DAY, LAST_DAY, HISTORY_DAY = _AT["first_day"], _AT["last_day"], _AT["history_day"]
+TOP_ARTISTS, TOP_TRACKS, TOP_GENRES = _AT["top_artists"], _AT["top_tracks"], _AT["top_genres"]
+MONTH_PLAYS, MONTH_MS, MONTH_GENRE, TOP_MONTH = (
+    _AT["months"],
+    _AT["months"] + MONTHS,
+    _AT["month_genre"],
+    _AT["top_month"],
+)
+TOP_DAY, CLOCK, STREAK, DRY_SPELL = _AT["top_day"], _AT["clock"], _AT["streak"], _AT["dry_spell"]
+DISCOVERIES, NIGHT_PLAYS = _AT["discoveries"], _AT["night_plays"]
+
+
 def review(starts: Array, plays: Plays, calendar: Calendar, genres: int) -> tuple[Reviews, ArtistTotals]:
     """Review every user: rows `starts[u] : starts[u + 1]` are user u's (`starts` is int64 [U + 1]); `genres` is how many there are."""
-    users, rows = len(starts) - 1, len(plays.ms)
-    out = empty_reviews(users)
+    rows = len(plays.ms)
+    cells = np.zeros((len(starts) - 1, WIDTH), np.int64)
+    for at in (FIRST_DAY, LAST_DAY, HISTORY_DAY, TOP_MONTH, TOP_DAY, STREAK + 1, DRY_SPELL + 1, DISCOVERIES + 2):
+        cells[:, at] = NONE
+    for at, width in ((TOP_ARTISTS, TOP), (TOP_TRACKS, TOP), (TOP_GENRES, TOP), (MONTH_GENRE, MONTHS)):
+        cells[:, at : at + width] = NONE
     totals = ArtistTotals(np.empty(rows, np.int32), np.empty(rows, np.int32), np.empty(rows, np.int64))
-    found = _review(starts, plays, calendar, max(genres, 1), out, totals)
-    return out, ArtistTotals(*(column[:found] for column in totals))
-
-
-def empty_reviews(users: int) -> Reviews:
-    """Reviews of users who played nothing."""
-
-    def cells(*shape: int, fill: int = 0) -> Array:
-        return np.full((users, *shape), fill, np.int64)
-
-    ranked = [cells(3, TOP, fill=NONE) for _ in range(3)]
-    for table in ranked:
-        table[:, 1:] = 0
-    top_day, streak, dry_spell = cells(3), cells(2), cells(2)
-    top_day[:, 0] = streak[:, 1] = dry_spell[:, 1] = NONE
-    discoveries = cells(4)
-    discoveries[:, 2] = NONE
-    columns = {name: cells() for name in Reviews._fields}
-    columns |= {name: cells(fill=NONE) for name in ("first_day", "last_day", "history_day", "top_month")}
-    columns |= dict(zip(("top_artists", "top_tracks", "top_genres"), ranked, strict=True))
-    columns |= {"top_day": top_day, "streak": streak, "dry_spell": dry_spell, "discoveries": discoveries}
-    columns |= {"months": cells(2, MONTHS), "month_genre": cells(MONTHS, fill=NONE), "clock": cells(CLOCK_CELLS)}
-    return Reviews(**columns)
+    found = _review(starts, plays, calendar, max(genres, 1), cells, totals)
+    fields = {
+        name: cells[:, _AT[name] : _AT[name] + prod(shape)].reshape(len(cells), *shape)
+        for name, shape in SHAPES.items()
+    }
+    return Reviews(**fields), ArtistTotals(*(column[:found] for column in totals))
 
 
 class _Table(NamedTuple):
@@ -160,129 +176,133 @@ def _clear(table, used):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _rank(top, key, plays, ms):  # type: ignore[no-untyped-def]
-    """Insert into top [3, k] (ids, plays, ms) if it belongs there: plays descending, ms descending, id ascending."""
-    place = top.shape[1]
+    """Insert into top [3 × k] (k ids, k plays, k ms) if it belongs there: plays descending, ms descending, id ascending."""
+    k = len(top) // 3
+    place = k
     while place > 0:
         above = place - 1
-        if top[0, above] != NONE and (
-            top[1, above] > plays
-            or (top[1, above] == plays and (top[2, above] > ms or (top[2, above] == ms and top[0, above] < key)))
+        if top[above] != NONE and (
+            top[k + above] > plays
+            or (
+                top[k + above] == plays and (top[2 * k + above] > ms or (top[2 * k + above] == ms and top[above] < key))
+            )
         ):
             break
         place = above
-    if place < top.shape[1]:
-        for below in range(top.shape[1] - 1, place, -1):
-            top[:, below] = top[:, below - 1]
-        top[0, place], top[1, place], top[2, place] = key, plays, ms
+    if place < k:
+        for below in range(k - 1, place, -1):
+            top[below], top[k + below], top[2 * k + below] = top[below - 1], top[k + below - 1], top[2 * k + below - 1]
+        top[place], top[k + place], top[2 * k + place] = key, plays, ms
 
 
 @njit(cache=True, nogil=True)
-def _review(starts, plays, calendar, genres, out, totals):  # type: ignore[no-untyped-def]
+def _review(starts, plays, calendar, genres, cells, totals):  # type: ignore[no-untyped-def]
     days = len(calendar.month)
     largest = np.max(starts[1:] - starts[:-1]) if len(starts) > 1 else 0
     artists, tracks = _table(_slots_for(largest)), _table(_slots_for(largest))
     by_day = np.zeros((2, days), np.int64)  # plays, ms
-    by_genre = np.zeros((MONTHS, 2, genres), np.int64)  # plays, ms
+    by_genre = np.zeros((2, MONTHS, genres), np.int64)  # plays, ms
     found = 0
     for user in range(len(starts) - 1):
         first, last = starts[user], starts[user + 1]
         mask = _slots_for(last - first) - 1
+        row = cells[user]
         by_day[:] = 0
         by_genre[:] = 0
-        seen_artists, seen_tracks = _count(
-            first, last, mask, user, plays, calendar, artists, tracks, by_day, by_genre, out
-        )
-        found = _read_artists(user, artists, seen_artists, out, totals, found)
+        seen_artists, seen_tracks = _count(first, last, mask, plays, calendar, artists, tracks, by_day, by_genre, row)
+        before = found
+        found = _read_artists(artists, seen_artists, row, totals, found)
+        totals.user[before:found] = user
         for entry in range(seen_tracks):
             slot = tracks.used[entry]
-            _rank(out.top_tracks[user], tracks.key[slot], tracks.plays[slot], tracks.ms[slot])
-        out.tracks[user] = seen_tracks
-        _read_genres(user, by_genre, out)
-        _read_days(user, by_day, calendar, out)
+            _rank(row[TOP_TRACKS : TOP_TRACKS + 3 * TOP], tracks.key[slot], tracks.plays[slot], tracks.ms[slot])
+        row[TRACKS] = seen_tracks
+        _read_genres(by_genre, row)
+        _read_days(by_day, calendar, row)
         _clear(artists, seen_artists)
         _clear(tracks, seen_tracks)
     return found
 
 
 @njit(cache=True, nogil=True)
-def _count(first, last, mask, user, plays, calendar, artists, tracks, by_day, by_genre, out):  # type: ignore[no-untyped-def]
+def _count(first, last, mask, plays, calendar, artists, tracks, by_day, by_genre, row):  # type: ignore[no-untyped-def]
     """Add one user's rows to the tables; how many artists (known ones too) and tracks they hold."""
     seen_artists = seen_tracks = 0
-    for row in range(first, last):
-        day = plays.local_day[row]
-        if out.history_day[user] == NONE or day < out.history_day[user]:
-            out.history_day[user] = day
+    for at in range(first, last):
+        day = plays.local_day[at]
+        if row[HISTORY_DAY] == NONE or day < row[HISTORY_DAY]:
+            row[HISTORY_DAY] = day
         d = day - calendar.first_day
         if d >= len(calendar.month):
             continue
         if d < 0:
-            if plays.counted[row]:
-                slot, seen_artists = _slot(artists, seen_artists, mask, plays.artist[row])
+            if plays.counted[at]:
+                slot, seen_artists = _slot(artists, seen_artists, mask, plays.artist[at])
                 artists.known[slot] = True
             continue
-        out.rows[user] += 1
-        if out.first_day[user] == NONE or day < out.first_day[user]:
-            out.first_day[user] = day
-        out.last_day[user] = max(out.last_day[user], day)
-        if not plays.counted[row]:
+        row[ROWS] += 1
+        if row[FIRST_DAY] == NONE or day < row[FIRST_DAY]:
+            row[FIRST_DAY] = day
+        row[LAST_DAY] = max(row[LAST_DAY], day)
+        if not plays.counted[at]:
             continue
-        ms, hour = np.int64(plays.ms[row]), plays.local_hour[row]
-        slot, seen_artists = _slot(artists, seen_artists, mask, plays.artist[row])
+        ms, hour, month, genre = np.int64(plays.ms[at]), plays.local_hour[at], calendar.month[d], plays.genre[at]
+        slot, seen_artists = _slot(artists, seen_artists, mask, plays.artist[at])
         artists.plays[slot] += 1
         artists.ms[slot] += ms
-        slot, seen_tracks = _slot(tracks, seen_tracks, mask, plays.track[row])
+        slot, seen_tracks = _slot(tracks, seen_tracks, mask, plays.track[at])
         tracks.plays[slot] += 1
         tracks.ms[slot] += ms
         by_day[0, d] += 1
         by_day[1, d] += ms
-        if plays.genre[row] >= 0:
-            by_genre[calendar.month[d], 0, plays.genre[row]] += 1
-            by_genre[calendar.month[d], 1, plays.genre[row]] += ms
-        out.clock[user, 24 * calendar.weekday[d] + hour] += 1
-        out.night_plays[user] += hour >= NIGHT_BEGINS or hour < NIGHT_ENDS
+        if genre >= 0:
+            by_genre[0, month, genre] += 1
+            by_genre[1, month, genre] += ms
+        row[CLOCK + 24 * calendar.weekday[d] + hour] += 1
+        row[NIGHT_PLAYS] += hour >= NIGHT_BEGINS or hour < NIGHT_ENDS
     return seen_artists, seen_tracks
 
 
 @njit(cache=True, nogil=True)
-def _read_artists(user, artists, seen, out, totals, found):  # type: ignore[no-untyped-def]
-    """Top artists, discoveries, and the (user, artist) totals, written from `found` on."""
-    new = np.zeros((3, 1), np.int64)
-    new[0] = NONE
+def _read_artists(artists, seen, row, totals, found):  # type: ignore[no-untyped-def]
+    """Top artists, discoveries, and the user's artist totals, written from `found` on."""
+    new = np.array([NONE, 0, 0])
     for entry in range(seen):
         slot = artists.used[entry]
         key, plays, ms = artists.key[slot], artists.plays[slot], artists.ms[slot]
         if plays == 0:
             continue
-        _rank(out.top_artists[user], key, plays, ms)
+        _rank(row[TOP_ARTISTS : TOP_ARTISTS + 3 * TOP], key, plays, ms)
         if not artists.known[slot]:
             _rank(new, key, plays, ms)
-            out.discoveries[user, 0] += 1
-            out.discoveries[user, 1] += plays
-        totals.artist[found], totals.user[found], totals.ms[found] = key, user, ms
+            row[DISCOVERIES] += 1
+            row[DISCOVERIES + 1] += plays
+        totals.artist[found], totals.ms[found] = key, ms
         found += 1
-        out.artists[user] += 1
-    out.discoveries[user, 2], out.discoveries[user, 3] = new[0, 0], new[1, 0]
+        row[ARTISTS] += 1
+    row[DISCOVERIES + 2], row[DISCOVERIES + 3] = new[0], new[1]
     return found
 
 
 @njit(cache=True, nogil=True)
-def _read_genres(user, by_genre, out):  # type: ignore[no-untyped-def]
-    best = np.empty((3, 1), np.int64)
+def _read_genres(by_genre, row):  # type: ignore[no-untyped-def]
+    """Top genres of the year, and the one of each month."""
+    best = np.empty(3, np.int64)
     for month in range(MONTHS):
-        best[0], best[1:] = NONE, 0
+        best[:] = NONE
         for genre in range(by_genre.shape[2]):
-            if by_genre[month, 0, genre] > 0:
-                _rank(best, genre, by_genre[month, 0, genre], by_genre[month, 1, genre])
-        out.month_genre[user, month] = best[0, 0]
+            if by_genre[0, month, genre] > 0:
+                _rank(best, genre, by_genre[0, month, genre], by_genre[1, month, genre])
+        row[MONTH_GENRE + month] = best[0]
     for genre in range(by_genre.shape[2]):
-        plays = by_genre[:, 0, genre].sum()
+        plays = by_genre[0, :, genre].sum()
         if plays > 0:
-            out.genres[user] += 1
-            _rank(out.top_genres[user], genre, plays, by_genre[:, 1, genre].sum())
+            row[GENRES] += 1
+            _rank(row[TOP_GENRES : TOP_GENRES + 3 * TOP], genre, plays, by_genre[1, :, genre].sum())
 
 
 @njit(cache=True, nogil=True)
-def _read_days(user, by_day, calendar, out):  # type: ignore[no-untyped-def]
+def _read_days(by_day, calendar, row):  # type: ignore[no-untyped-def]
     """Totals, months, the most played day and month (the earlier of two equals), streak and dry spell."""
     run = 0
     last_played = NONE
@@ -291,27 +311,21 @@ def _read_days(user, by_day, calendar, out):  # type: ignore[no-untyped-def]
         if plays == 0:
             run = 0
             continue
-        out.plays[user] += plays
-        out.ms[user] += ms
-        out.months[user, 0, calendar.month[d]] += plays
-        out.months[user, 1, calendar.month[d]] += ms
-        top = out.top_day[user]
-        if plays > top[1] or (plays == top[1] and ms > top[2]):
-            top[0], top[1], top[2] = calendar.first_day + d, plays, ms
+        row[PLAYS] += plays
+        row[MS] += ms
+        row[MONTH_PLAYS + calendar.month[d]] += plays
+        row[MONTH_MS + calendar.month[d]] += ms
+        if plays > row[TOP_DAY + 1] or (plays == row[TOP_DAY + 1] and ms > row[TOP_DAY + 2]):
+            row[TOP_DAY], row[TOP_DAY + 1], row[TOP_DAY + 2] = calendar.first_day + d, plays, ms
         run += 1
-        if run > out.streak[user, 0]:
-            out.streak[user, 0], out.streak[user, 1] = run, calendar.first_day + d - run + 1
+        if run > row[STREAK]:
+            row[STREAK], row[STREAK + 1] = run, calendar.first_day + d - run + 1
         gap = d - last_played - 1
-        if last_played != NONE and gap > out.dry_spell[user, 0]:
-            out.dry_spell[user, 0], out.dry_spell[user, 1] = gap, calendar.first_day + last_played + 1
+        if last_played != NONE and gap > row[DRY_SPELL]:
+            row[DRY_SPELL], row[DRY_SPELL + 1] = gap, calendar.first_day + last_played + 1
         last_played = d
-    best = -1
+    top = np.array([NONE, 0, 0])
     for month in range(MONTHS):
-        plays, ms = out.months[user, 0, month], out.months[user, 1, month]
-        if plays > 0 and (
-            best < 0
-            or plays > out.months[user, 0, best]
-            or (plays == out.months[user, 0, best] and ms > out.months[user, 1, best])
-        ):
-            best = month
-    out.top_month[user] = best
+        if row[MONTH_PLAYS + month] > 0:
+            _rank(top, month, row[MONTH_PLAYS + month], row[MONTH_MS + month])
+    row[TOP_MONTH] = top[0]

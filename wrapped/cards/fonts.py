@@ -28,7 +28,7 @@ SCRIPTS = (
 )
 FALLBACK = "·"
 ELLIPSIS = "…"
-SMALLEST = 0.62
+SMALLEST = 0.74
 """A text that is too wide is set smaller, down to this share of its size, and then cut."""
 
 

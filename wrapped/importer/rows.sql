@@ -1,4 +1,4 @@
--- DuckDB only. What a row of an export or a list of scrobbles says, and why it is no play: the number of the first reason that holds, 0 for none.
+-- DuckDB only. What a row of an export or a list of scrobbles says, and why it is no play: the number of the first reason that holds.
 -- elements(json): one JSON value a row, null where it could not be read. Parameters: kind of the file, earliest and present moment, ms.
 with fields as (
     select json, json_extract_string(json, [

@@ -62,10 +62,8 @@ function tell(work) {
   });
 }
 
-const move = (step) => tell(() => (story.cards.length ? show(place + step, step) : Promise.resolve()));
+const move = (step) => tell(async () => { if (step && story.cards.length) await show(place + step, step); });
 
-at("back").addEventListener("click", () => move(-1));
-at("next").addEventListener("click", () => move(1));
 at("choose").addEventListener("submit", (event) => {
   event.preventDefault();
   tell(() => open(at("year").value, at("user").value));
@@ -80,15 +78,20 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A finger or a mouse turns the page when it is lifted: a swipe by its direction, a tap by its side. What a browser makes of it as a click
+// (or not, after a swipe) is then spent; clicks without a pointer are those of a keyboard or a reader's tool.
+const sides = { back: -1, next: 1 };
 at("story").addEventListener("pointerdown", (event) => { touched = { x: event.clientX, y: event.clientY }; });
 at("story").addEventListener("pointerup", (event) => {
-  const across = touched ? event.clientX - touched.x : 0;
-  const swiped = Math.abs(across) > SWIPE && Math.abs(across) > Math.abs(event.clientY - touched.y);
+  if (!touched) return;
+  const across = event.clientX - touched.x;
+  const down = event.clientY - touched.y;
+  if (Math.abs(across) > SWIPE && Math.abs(across) > Math.abs(down)) move(across < 0 ? 1 : -1);
+  else if (Math.hypot(across, down) < SWIPE) move(sides[event.target.id] ?? 0);
+});
+at("story").addEventListener("click", (event) => {
+  if (event.detail === 0 || !touched) move(sides[event.target.id] ?? 0);
   touched = null;
-  if (!swiped) return;
-  at("story").addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
-  setTimeout(() => at("story").dispatchEvent(new MouseEvent("click")), 0); // spends that listener if no click follows
-  move(across < 0 ? 1 : -1);
 });
 
 tell(async () => {
