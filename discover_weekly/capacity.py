@@ -10,7 +10,6 @@ class Assumptions:
     """What is assumed; rates are a core's, of the class of machine that the README's tables name."""
 
     users: float = field(default=500e6, metadata={"meaning": "users who get a list"})
-    tracks: float = field(default=100e6, metadata={"meaning": "recordings in the catalogue"})
     candidates: float = field(default=2e6, metadata={"meaning": "recordings with enough plays to be scored"})
     plays_a_week: float = field(default=150, metadata={"meaning": "plays of a user a week"})
     recordings_per_user: float = field(default=400, metadata={"meaning": "distinct recordings a user played lately"})

@@ -90,7 +90,14 @@ def strong(matrix: csr_matrix, seed: int) -> Round:
 
 
 def given(matrix: csr_matrix, relevant: csr_matrix, dropped: int) -> Round:
-    """The split of two files: `relevant` [users, items] is the other file over the rows and columns of the first."""
+    """The split of two files: `relevant` [users, items] is the other file over the rows and columns of the first.
+
+    A pair that stands in both is no find: it is left out of the lists, so it is dropped here too, and counted.
+    """
+    again = relevant.multiply(matrix != 0).tocsr()
+    relevant = (relevant - again).tocsr()
+    relevant.eliminate_zeros()
+    dropped += again.nnz
     rng = np.random.default_rng(np.random.SeedSequence(0))
     several = np.flatnonzero(np.diff(matrix.indptr) >= 2)
     sample = np.sort(rng.permutation(several)[:HELD_OUT_USERS])

@@ -164,6 +164,17 @@ def test_files_are_evaluated_with_a_search(tmp_path, monkeypatch):
     assert report["protocol"] == "strong"
 
 
+def test_a_pair_in_both_files_is_dropped_and_counted():
+    rng = np.random.default_rng(3)
+    matrix = csr_matrix((rng.random((40, 30)) < 0.3).astype(np.float32))
+    relevant = csr_matrix((rng.random((40, 30)) < 0.2).astype(np.float32))
+    split = given(matrix, relevant, 5)
+    both = relevant.multiply(matrix).nnz
+    assert both > 0
+    assert split.dropped == 5 + both
+    assert split.test.relevant.multiply(split.test.history).nnz == 0
+
+
 def test_given_files_are_judged_on_the_other_file(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "IALS_START", FIXED["ials"])
     monkeypatch.setattr(models, "IALS_AXES", {})
