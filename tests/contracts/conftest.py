@@ -4,7 +4,6 @@ Real servers are named by LINER_TEST_KAFKA, LINER_TEST_REDIS and LINER_TEST_SPAR
 not set its tests are skipped and say why; with LINER_REQUIRE_CLUSTER=1 they fail instead.
 """
 
-import os
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -14,6 +13,7 @@ from shared.bootstrap import engines
 from shared.clock import DEMO_NOW
 from shared.lake import Lake
 from shared.settings import Settings
+from tests.servers import server_url
 
 
 @dataclass
@@ -29,16 +29,6 @@ class ManualClock:
 def on_each(embedded, server):
     """Parameters of a fixture: the embedded adapter, and the one that needs a server."""
     return [embedded, pytest.param(server, marks=pytest.mark.cluster)]
-
-
-def server_url(name):
-    variable = f"LINER_TEST_{name.upper()}"
-    if url := os.environ.get(variable):
-        return url
-    reason = f"{variable} names no server; `make cluster-test` starts one"
-    if os.environ.get("LINER_REQUIRE_CLUSTER") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture
