@@ -17,7 +17,7 @@ from shared.errors import BadInput
 if TYPE_CHECKING:  # `liner --help` comes through here and imports no Arrow
     from shared.lake import Lake
 
-WORLD_VERSION = 1
+WORLD_VERSION = 2
 """Goes up with every change that changes a byte of any world."""
 
 

@@ -24,9 +24,11 @@ from shared.world import WORLD_VERSION, read_world_json
 from shared.world.catalogue import Scenes, make_catalogue
 from shared.world.playlists import playlists_table
 from shared.world.plays import make_plays, plays_table
+from shared.world.podcasts import podcast_tables
 from shared.world.sampler import Sampler, make_sampler
 from shared.world.saves import saves_table
 from shared.world.schema import SCHEMAS
+from shared.world.searches import searches_table
 from shared.world.sizes import Size, size_named
 from shared.world.tables import catalogue_tables
 from shared.world.users import Users, make_tastes, make_users, true_users_table, users_table
@@ -83,7 +85,8 @@ def _make(lake: Lake, size: Size, seed: int, workers: int, wanted: dict[str, Any
 
     with ThreadPoolExecutor(workers) as pool:
         blocks = [pool.submit(make_block, block) for block in range(size.blocks)]
-        tables = {**catalogue_tables(catalogue, seed), "users": users_table(users)}
+        tables = {**catalogue_tables(catalogue, seed), **podcast_tables(size, seed), "users": users_table(users)}
+        tables["searches"] = searches_table(seed, users, catalogue, tables)
         try:
             for done in progress(as_completed(blocks), f"world {size.name}-{seed}", total=size.blocks):
                 done.result()

@@ -101,6 +101,35 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("saved_at", _MOMENT, "at the end of the play that convinced", "ms since the epoch, UTC"),
         ]
     ),
+    "shows": pa.schema(
+        [
+            _field("show_id", pa.int32(), "dense from 0"),
+            _field("title", pa.string(), "not unique"),
+            _field("language", pa.string(), "ISO 639-1 code"),
+            _field("followers", pa.int64(), "how many follow the show"),
+        ]
+    ),
+    "episodes": pa.schema(
+        [
+            _field("episode_id", pa.int32(), "dense from 0; consecutive in a show, oldest first"),
+            _field("show_id", pa.int32(), "its show"),
+            _field("title", pa.string(), "not unique"),
+            _field("language", pa.string(), "ISO 639-1 code, its show's"),
+            _field("released", pa.date32(), "day of release, UTC", "days since 1970-01-01"),
+            _field("duration_ms", pa.int32(), "length", "ms"),
+        ]
+    ),
+    "searches": pa.schema(
+        [
+            _field("search_id", pa.int64(), "dense from 0; ascending by user"),
+            _field("user_id", pa.int32(), "who searched"),
+            _field("started_at", _MOMENT, "first key", "ms since the epoch, UTC"),
+            _field("keys", pa.string(), "every key pressed, ⌫ for backspace"),
+            _field("typed", pa.string(), "what stood in the box at the end"),
+            _field("chosen_type", pa.string(), "artist, track or show"),
+            _field("chosen_id", pa.int32(), "the artist_id, track_id or show_id that was chosen"),
+        ]
+    ),
     "truth/scenes": pa.schema(
         [
             _field("scene_id", pa.int16(), "dense from 0; a hidden taste inside a genre"),
