@@ -30,6 +30,7 @@ OWN_NAMES = """
     from plays
     where trim(artist) <> '' and trim(track) <> ''
     group by artist, track
+    order by artist nulls last, track nulls last
 """
 
 

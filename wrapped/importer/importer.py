@@ -77,22 +77,20 @@ def _plays(at_ms: Array, ms: Array, artist: Array, track: Array, zone: str) -> P
 
 def _numbered(rows: Rows, good: Array) -> tuple[Array, Array, list[pa.Table]]:
     """Artist and track ids int32 [G] of the good rows, in the order of names, and the dimensions."""
-    names = pa.table({"artist": _composed(rows.artist, good), "track": _composed(rows.track, good)})
-    pairs = names.group_by(["artist", "track"], use_threads=False).aggregate([])
-    key = pa.array(range(pairs.num_rows), pa.int64())
-    codes, dimensions = code_table(
-        key, pairs["artist"].to_pylist(), pairs["track"].to_pylist(), [None] * pairs.num_rows
-    )
-    rows_of = names.append_column("row", pa.array(range(len(good)), pa.int64()))
-    numbered = rows_of.join(pairs.append_column("key", key), ["artist", "track"])
-    at = np.empty(len(good), np.int64)
-    at[numbered["row"].to_numpy()] = numbered["key"].to_numpy()
+    artists, artist = _distinct(rows.artist, good)
+    titles, title = _distinct(rows.track, good)
+    pairs, at = np.unique(artist * len(titles) + title, return_inverse=True)
+    names = [artists[pair // len(titles)] for pair in pairs.tolist()]
+    songs = [titles[pair % len(titles)] for pair in pairs.tolist()]
+    codes, dimensions = code_table(pa.array(pairs), names, songs, [None] * len(pairs))
     return codes["artist"].to_numpy()[at], codes["track"].to_numpy()[at], dimensions
 
 
-def _composed(column: Any, good: Array) -> Any:
-    """Names with composed accents (NFC), so that one name has one spelling."""
-    return pc.utf8_normalize(column.take(pa.array(good)), form="NFC")
+def _distinct(column: Any, good: Array) -> tuple[list[str], Array]:
+    """The names in a column with composed accents (NFC), so that one name has one spelling, and the index int64 [G] of each good row's."""
+    coded = column.combine_chunks().dictionary_encode()
+    index = pc.fill_null(coded.indices, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return pc.utf8_normalize(coded.dictionary, form="NFC").to_pylist(), index[good]
 
 
 def _duplicates(precise: Array, at_ms: Array, track: Array, ms: Array) -> Array:
