@@ -30,11 +30,11 @@ def world_terms(engines: Engines, world: Lake) -> pa.Table:
     """The names of a synthetic world, weighted by plays, followers and, for playlists, by how many people chose the title."""
     engine = engines.engine
     plays = engine.query(PLAYS_SQL, {"plays": world.dataset("plays")})
-    tracks = (
-        world.dataset("tracks").table(["track_id", "title", "artist_ids"]).join(plays, "track_id", join_type="inner")
+    found = world.dataset("tracks").table(["track_id", "title", "artist_ids"])
+    tracks = found.set_column(2, "artist_id", pc.list_element(found["artist_ids"], 0)).join(
+        plays, "track_id", join_type="inner"
     )
-    main = pa.table({"artist_id": pc.list_element(tracks["artist_ids"], 0), "plays": tracks["weight"]})
-    heard = main.group_by("artist_id").aggregate([("plays", "sum")]).rename_columns(["artist_id", "weight"])
+    heard = tracks.group_by("artist_id").aggregate([("weight", "sum")]).rename_columns(["artist_id", "weight"])
     parts = (
         ("artist", world.dataset("artists").table(["artist_id", "name"]).join(heard, "artist_id", join_type="inner")),
         ("track", tracks.select(["track_id", "title", "weight"])),

@@ -52,7 +52,9 @@ def run_tour(_: argparse.Namespace) -> int:
     """Run each system's demo in a process of its own; the first failure ends the tour."""
     for system in systems.installed():
         print(f"\n━━━ {system.title} ━━━\n{system.answer}\n", flush=True)
-        done = subprocess.run([sys.executable, "-m", "shared", system.verb, "demo"], check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "shared", system.verb, "demo"], check=False, stdin=subprocess.DEVNULL
+        )
         if done.returncode:
             print(f"liner: the demo of {system.verb} failed", file=sys.stderr)
             return done.returncode
