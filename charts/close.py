@@ -15,14 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
+from charts.counts import add_counts
 from charts.records import CHART, DIFF, NOWHERE, Ints, country_name
 from charts.rules import Rules, is_final, week_name, week_of
-from charts.step import add_counts
 from charts.store import PartitionStore
 from shared.errors import NotFound
 from shared.lake import Lake
 
 GLOBAL = "global"
+SCOPES = [country_name(code) for code in range(NOWHERE)]
 
 
 class Revision(NamedTuple):
@@ -36,61 +37,52 @@ class Revision(NamedTuple):
 
 def merged_counts(stores: Sequence[PartitionStore], week: int) -> pa.RecordBatch:
     """COUNTS of a week over all partitions, by day."""
-    return add_counts([pa.Table.from_batches([store.counts(week)]) for store in stores])
+    return add_counts([store.counts(week) for store in stores])
 
 
 def cut(counts: pa.RecordBatch, rules: Rules) -> pa.Table:
     """CHART of every scope that has plays: the global one first, then the countries by code."""
-    weekly = pa.Table.from_batches([counts])
-    worldwide = _leaders(add_counts([weekly], ("artist_id",)), np.zeros(0, np.int64), rules.places)
-    national = add_counts([weekly.filter(pc.field("country") != NOWHERE)], ("country", "artist_id"))
-    country = national["country"].to_numpy()
-    starts = np.flatnonzero(np.diff(country, prepend=-1))
-    tables = [_rows([GLOBAL], worldwide)]
-    if starts.size:
-        names = [country_name(code) for code in country[starts].tolist()]
-        tables.append(_rows(names, _leaders(national, starts, rules.places)))
-    return pa.concat_tables(tables)
+    weekly = add_counts([counts], ("country", "artist_id"))
+    worldwide = add_counts([weekly], ("artist_id",))
+    national = weekly.filter(pc.field("country") != NOWHERE)
+    return pa.concat_tables([_leaders(worldwide, rules.places, [GLOBAL]), _leaders(national, rules.places, SCOPES)])
 
 
-def _leaders(counts: pa.RecordBatch, starts: Ints, places: int) -> pa.RecordBatch:
-    """The first `places` of each slice of counts, in order, each with its slice's number; starts int64[scopes] (empty: one slice)."""
-    starts = np.append(starts if starts.size else [0], counts.num_rows)
-    top = _top(
-        starts, counts["units"].to_numpy(), counts["plays"].to_numpy(), places
-    )  # (scopes, places), -1 where there are no more
+def _leaders(counts: pa.RecordBatch, places: int, scopes: list[str]) -> pa.Table:
+    """CHART of the scopes, each named by its country_code's place in `scopes`."""
+    columns = [counts[name].to_numpy() for name in ("country", "artist_id", "units", "plays")]
+    top = _top(*columns, np.full((len(scopes), places), -1, np.int64))
     scope, rank = np.nonzero(top >= 0)
     taken = counts.take(pa.array(top[scope, rank]))
-    return pa.RecordBatch.from_arrays(
-        [pa.array(scope), pa.array(rank + 1), taken["artist_id"], taken["units"], taken["plays"]],
-        names=["scope", "rank", "artist_id", "units", "plays"],
-    )
+    names = pa.array(scopes, pa.string()).take(pa.array(scope))
+    arrays = [names, pa.array(rank + 1), taken["artist_id"], taken["units"], taken["plays"]]
+    return pa.table(arrays, names=CHART.names).cast(CHART)
 
 
 @njit(cache=True, nogil=True)
-def _top(starts: Ints, units: Ints, plays: Ints, places: int) -> Ints:
-    """int64[slices, places]: rows of each slice by units, then plays, descending, then by row (artists ascend), -1 at the end."""
-    top = np.full((starts.size - 1, places), -1, np.int64)
-    for s in range(starts.size - 1):
-        best, filled = top[s], 0
-        for row in range(starts[s], starts[s + 1]):
-            at = filled
-            while at > 0:
-                above = best[at - 1]
-                if units[above] > units[row] or (units[above] == units[row] and plays[above] >= plays[row]):
-                    break
-                if at < places:
-                    best[at] = above
-                at -= 1
-            if at < places:
-                best[at] = row
-                filled = min(filled + 1, places)
+def _top(country: Ints, artist: Ints, units: Ints, plays: Ints, top: Ints) -> Ints:
+    """Fill top int64[scopes, places] with the rows that lead each country, in order; -1 stays where there are no more."""
+    places = top.shape[1]
+    for row in range(artist.size):
+        best = top[country[row]]
+        at = places
+        while at > 0 and (best[at - 1] < 0 or _leads(artist, units, plays, row, best[at - 1])):
+            at -= 1
+        for place in range(places - 1, at, -1):
+            best[place] = best[place - 1]
+        if at < places:
+            best[at] = row
     return top
 
 
-def _rows(names: list[str], leaders: pa.RecordBatch) -> pa.Table:
-    scope = pa.array(names, pa.string()).take(leaders["scope"])
-    return pa.table([scope, *(leaders[name] for name in CHART.names[1:])], names=CHART.names).cast(CHART)
+@njit(cache=True, nogil=True)
+def _leads(artist: Ints, units: Ints, plays: Ints, a: int, b: int) -> bool:
+    """The total order of a chart: units, then counted plays, then the smaller artist id."""
+    if units[a] != units[b]:
+        return bool(units[a] > units[b])
+    if plays[a] != plays[b]:
+        return bool(plays[a] > plays[b])
+    return bool(artist[a] < artist[b])
 
 
 def difference(before: pa.Table, after: pa.Table) -> pa.Table:

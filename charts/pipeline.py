@@ -7,6 +7,7 @@ what comes later is a correction whatever the batch size.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,7 @@ from shared.bootstrap import Engines
 from shared.clock import Clock
 from shared.errors import BadInput, Conflict
 from shared.ports import EventLog, Message
+from shared.threads import cores
 
 READ_BYTES = 8 << 20
 
@@ -186,14 +188,15 @@ class Consumer:
         revisions = []
         ends = {partition: self.log.end(self.run.topic, partition) for partition in self.owned}
         while behind := [p for p, own in self.owned.items() if own.position.next_offset < ends[p]]:
-            for partition in behind:
-                begin = self.owned[partition].position.next_offset
-                self._count(
-                    self.owned[partition],
-                    self.log.read(self.run.topic, partition, begin, READ_BYTES, timeout_ms=10_000),
-                )
+            with ThreadPoolExecutor(cores()) as pool:  # kernels, Arrow and SQLite leave the interpreter's lock
+                list(pool.map(self._count_next, behind))
             revisions += self.close(engines)
         return revisions
+
+    def _count_next(self, partition: int) -> None:
+        own = self.owned[partition]
+        begin = own.position.next_offset
+        self._count(own, self.log.read(self.run.topic, partition, begin, READ_BYTES, timeout_ms=10_000))
 
     def close(self, engines: Engines) -> list[Revision]:
         """Publish revisions that are due, by the clock of the partitions that this consumer owns."""

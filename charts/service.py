@@ -48,10 +48,10 @@ def router(engines: Engines) -> APIRouter:
             }
 
     @api.get("/charts/{scope}/bump")
-    def bump(scope: str) -> dict[str, Any]:
-        """Ranks over the last weeks of the artists that lead the newest chart; null where one was not on the chart."""
+    def bump(scope: str, week: str = "latest") -> dict[str, Any]:
+        """Ranks over the weeks up to one of the artists that lead its chart; null where an artist was not on a chart."""
         check_scope(scope)
-        return bump_chart(engines, scope)
+        return bump_chart(engines, scope, week)
 
     @api.get("/charts/{scope}/live", include_in_schema=False)
     async def live(scope: str, request: Request) -> Response:
@@ -103,10 +103,12 @@ def read_chart(engines: Engines, scope: str, week: str) -> dict[str, Any]:
         return views.chart(scope, known[-1] if week == "latest" else parse_week(week))
 
 
-def bump_chart(engines: Engines, scope: str) -> dict[str, Any]:
-    """Weeks, and by artist of the newest chart's first places the rank in each week."""
+def bump_chart(engines: Engines, scope: str, week: str) -> dict[str, Any]:
+    """The last BUMP_WEEKS up to `week`, and by artist of its chart's first places the rank in each of them."""
     with open_views(engines, current_run(engines.settings.home), Rules()) as views:
-        charts = [views.chart(scope, week) for week in views.weeks()[-BUMP_WEEKS:]]
+        known = views.weeks()
+        last = known[-1] if week == "latest" and known else parse_week(week)
+        charts = [views.chart(scope, each) for each in known if last - BUMP_WEEKS < each <= last]
     ranks = [{row["artist_id"]: row["rank"] for row in chart["rows"]} for chart in charts]
     leaders = charts[-1]["rows"][:BUMP_PLACES] if charts else []
     return {

@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numba import njit
 from numpy.typing import NDArray
 
 from charts import caps, dedupe
 from charts.caps import END
-from charts.records import COUNTS, ROW, UNKNOWN, Ints, Plays, Rows, Verdict, columns
+from charts.counts import count_changes
+from charts.records import ROW, UNKNOWN, Ints, Plays, Rows, Verdict, columns
 from charts.rules import TIERS, Rules, week_of, week_start
-from shared.clock import DAY_MS
 
 COUNTED, DUPLICATE, CONFLICT, TOO_SHORT, OVER_CAP = (
     int(v)
@@ -151,7 +150,10 @@ def admit(segment: Segment, plays: Plays, chosen: Ints, tallies: Ints, week: int
         segment.rows, segment.artists, segment.slots, segment.groups, segment.group_slots, segment.used,
         plays, chosen, rules.counted_from_ms, rules.daily_cap, tallies, changed, sign,
     )  # fmt: skip
-    return WeekDelta(_added(segment, before), _counts(segment, changed[:n], sign[:n], week, np.array(rules.weights)))
+    counts = count_changes(
+        segment.rows, segment.artists, changed[:n], sign[:n], week_start(week), np.array(rules.weights)
+    )
+    return WeekDelta(_added(segment, before), counts)
 
 
 @njit(cache=True, nogil=True)
@@ -236,70 +238,6 @@ def _credit(artists: Ints, start: int, credited: Ints) -> int:
         artists[at] = artist
         end += 1
     return end
-
-
-def _counts(
-    segment: Segment, changed: NDArray[np.int32], sign: NDArray[np.int8], week: int, weights: Ints
-) -> pa.RecordBatch:
-    """COUNTS: every credited artist gets the units of each changed play, summed by (day, country, artist)."""
-    credits = int((segment.rows["credit"][changed + 1] - segment.rows["credit"][changed]).sum())
-    key = np.empty((credits, 3), np.int64)  # day, country, artist
-    total = np.empty((credits, 2), np.int64)  # units, plays
-    slots = np.zeros(max(16, 2 * credits), np.uint32)
-    n = _sum(segment.rows, segment.artists, changed, sign, week_start(week), weights, slots, key, total)
-    columns = (key[:n, 0], key[:n, 1], key[:n, 2], total[:n, 0], total[:n, 1])
-    arrays = [
-        pa.array(column.astype(field.type.to_pandas_dtype())) for column, field in zip(columns, COUNTS, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=COUNTS)
-
-
-@njit(cache=True, nogil=True)
-def _sum(
-    rows: Rows,
-    artists: Ints,
-    changed: Any,
-    sign: Any,
-    friday: int,
-    weights: Ints,
-    slots: dedupe.Slots,
-    key: Ints,
-    total: Ints,
-) -> int:
-    """Fill key and total with one line a (day, country, artist), in order of appearance; returns their number."""
-    n = 0
-    for c in range(changed.size):
-        play = rows[changed[c]]
-        day = (play.started_at - friday) // DAY_MS
-        for i in range(play.credit, rows[changed[c] + 1].credit):
-            hashed = dedupe.stir(dedupe.mix(artists[i]), day << 16 | play.country)
-            slot = dedupe.place_in(hashed, slots.size)
-            while slots[slot] != 0:
-                at = slots[slot] - 1
-                if key[at, 2] == artists[i] and key[at, 1] == play.country and key[at, 0] == day:
-                    break
-                slot = slot + 1 if slot + 1 < slots.size else 0
-            if slots[slot] == 0:
-                key[n, 0], key[n, 1], key[n, 2] = day, play.country, artists[i]
-                total[n, 0], total[n, 1] = 0, 0
-                n += 1
-                slots[slot] = n
-            total[slots[slot] - 1, 0] += sign[c] * weights[play.tier]
-            total[slots[slot] - 1, 1] += sign[c]
-    return n
-
-
-def add_counts(parts: list[pa.Table], keys: tuple[str, ...] = ("day", "country", "artist_id")) -> pa.RecordBatch:
-    """The sum of counts by their keys, sorted by them; pairs that came to nothing are left out."""
-    table = pa.concat_tables(parts).group_by(list(keys)).aggregate([("units", "sum"), ("plays", "sum")])
-    table = table.rename_columns([*keys, "units", "plays"]).filter((pc.field("plays") != 0) | (pc.field("units") != 0))
-    table = table.sort_by([(key, "ascending") for key in keys])
-    schema = pa.schema([COUNTS.field(name) for name in table.column_names])
-    return (
-        table.cast(schema).combine_chunks().to_batches()[0]
-        if table.num_rows
-        else pa.RecordBatch.from_pylist([], schema)
-    )
 
 
 def _added(segment: Segment, start: int) -> Plays:

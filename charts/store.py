@@ -21,9 +21,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from charts.records import COUNTS, Ints, Verdict, columns, to_batch
+from charts.counts import add_counts
+from charts.records import Ints, Verdict, columns, to_batch
 from charts.rules import Rules, week_of
-from charts.step import Delta, Segment, add_counts, admit
+from charts.step import Delta, Segment, admit
 from shared.batches import OPTIONS
 from shared.errors import BadInput, Conflict, LinerError
 
@@ -124,10 +125,8 @@ class PartitionStore:
         return segment
 
     def counts(self, week: int) -> pa.RecordBatch:
-        """COUNTS of a week so far, sorted by day, country and artist."""
-        return add_counts(
-            [pa.Table.from_batches([], COUNTS), *(pa.Table.from_batches([batch]) for batch in self._deltas(week))]
-        )
+        """COUNTS of a week so far."""
+        return add_counts(self._deltas(week))
 
     def weeks(self) -> dict[int, int]:
         """Every week with counts, and the offset at which they last changed."""

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from charts.close import GLOBAL, cut, merged_counts, published
+from charts.counts import add_counts
 from charts.movement import Movement, movements
 from charts.pipeline import Run
 from charts.records import ISO_3166, Verdict
 from charts.rules import Rules, week_name, week_start
-from charts.step import add_counts
 from charts.store import PartitionStore
 from shared.bootstrap import Engines
 from shared.clock import DAY_MS, from_ms
@@ -103,8 +103,11 @@ class Views:
 
     def days(self, week: int) -> list[dict[str, Any]]:
         """Units and plays credited on each day of a week; the week's chart is their sum, exactly."""
-        daily = add_counts([pa.Table.from_batches([merged_counts(self.stores, week)])], ("day",)).to_pylist()
-        return [{**row, "day": from_ms(week_start(week) + row["day"] * DAY_MS).date().isoformat()} for row in daily]
+        daily = add_counts([merged_counts(self.stores, week)], ("day",)).sort_by("day").to_pylist()
+        return [
+            {"day": _date(week_start(week) + row["day"] * DAY_MS), "units": row["units"], "plays": row["plays"]}
+            for row in daily
+        ]
 
     def history(self, scope: str, artist: int) -> list[dict[str, Any]]:
         """An artist's places in a scope, one row a week on the chart."""
@@ -187,6 +190,10 @@ def names(lake: Lake, run: Run, what: str) -> tuple[list[str], bool]:
     except NotFound:
         return [], False
     return dataset.table()["name"].to_pylist(), dataset.details["ids"]
+
+
+def _date(ms: int) -> str:
+    return from_ms(ms).date().isoformat()
 
 
 def _moved(charts: list[list[dict[str, Any]]]) -> list[list[Movement]]:

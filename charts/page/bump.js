@@ -1,12 +1,14 @@
-// The bump chart: one line an artist over the weeks, drawn as SVG; a gap where the artist was not on the chart.
+// The bump chart: one line an artist over the weeks, drawn as SVG; a gap where the artist was below the places that are drawn.
 const WIDTH = 480, ROW = 22, LEFT = 24, RIGHT = 150, TOP = 26, DEEPEST = 20;
+
+const drawn = (rank) => rank > 0 && rank <= DEEPEST;
 
 export function drawBump(svg, bump, chosen) {
   const height = TOP + DEEPEST * ROW + 8;
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${height}`);
   const step = (WIDTH - LEFT - RIGHT) / Math.max(1, bump.weeks.length - 1);
   const x = (week) => LEFT + week * step;
-  const y = (rank) => TOP + (Math.min(rank, DEEPEST) - 0.5) * ROW;
+  const y = (rank) => TOP + (rank - 0.5) * ROW;
   const labels = bump.weeks.map((week, i) => text(x(i), 14, week.slice(5), "middle"));
   const lines = bump.artists.map((artist) => line(artist, x, y, artist.artist_id === chosen));
   svg.replaceChildren(...labels, ...lines.sort((a, b) => a.classList.contains("chosen") - b.classList.contains("chosen")));
@@ -16,8 +18,8 @@ function line(artist, x, y, chosen) {
   const group = element("g", chosen ? { class: "chosen" } : {});
   let path = "";
   artist.ranks.forEach((rank, i) => {
-    if (rank === null) return;
-    path += `${artist.ranks[i - 1] == null ? "M" : "L"}${x(i).toFixed(1)},${y(rank).toFixed(1)}`;
+    if (!drawn(rank)) return;
+    path += `${drawn(artist.ranks[i - 1]) ? "L" : "M"}${x(i).toFixed(1)},${y(rank).toFixed(1)}`;
     group.append(element("circle", { cx: x(i), cy: y(rank), r: 3 }));
   });
   group.prepend(element("path", { d: path }));

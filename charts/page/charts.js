@@ -72,7 +72,7 @@ function paint(chart) {
     return line;
   }));
   if (focused) [...rows.children].find((row) => row.dataset.artist === focused)?.querySelector("button").focus();
-  if (!sameChart) loadBump();
+  if (!sameChart) loadBump(chart);
 }
 
 function tableRow(row) {
@@ -98,8 +98,8 @@ function cell(content, name = "") {
   return node;
 }
 
-async function loadBump() {
-  bump = await get(`/charts/${scope.value}/bump`);
+async function loadBump(chart) {
+  bump = await get(`/charts/${chart.scope}/bump?week=${chart.week}`);
   drawBump($("bump"), bump, chosen);
 }
 

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
@@ -31,8 +32,6 @@ def engines(tmp_path, clock):
 @pytest.fixture
 def client(engines):
     """A console over three weeks: artists 0 to 4 in week one, 1 in front in week two, the third still running."""
-    import pyarrow as pa
-
     run = Run("t", engines.settings.home)
     plays = [make_play(i, user_id=i, artist_ids=[i % 5], country=("SE", "US")[i % 2]) for i in range(40)]
     plays += [make_play(100 + i, user_id=i, artist_ids=[1], started_at=FRIDAY + WEEK_MS) for i in range(3)]

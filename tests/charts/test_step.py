@@ -4,14 +4,14 @@ from collections import Counter
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charts.counts import add_counts
 from charts.records import NOWHERE, Verdict, columns, country_name, to_batch
 from charts.rules import Rules, week_start
-from charts.step import Segment, add_counts, step
+from charts.step import Segment, step
 from shared.clock import DAY_MS, WEEK_MS
 from tests.charts.conftest import FRIDAY, NOW, as_batch, make_play, random_plays
 from tests.charts.oracle import recount
@@ -29,7 +29,7 @@ def run(plays, cuts=(), rules=Rules(), now=NOW):  # noqa: B008
             deltas.setdefault(week, []).append(changes.counts)
     counts = {}
     for week, parts in deltas.items():
-        for row in add_counts([pa.Table.from_batches([part]) for part in parts]).to_pylist():
+        for row in add_counts(parts).to_pylist():
             country = (NOWHERE,) if row["country"] == NOWHERE else tuple(map(ord, country_name(row["country"])))
             counts[week, row["day"], country, row["artist_id"]] = (row["units"], row["plays"])
     return +Counter({Verdict(i).name.lower(): int(n) for i, n in enumerate(tallies)}), counts
