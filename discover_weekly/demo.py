@@ -85,9 +85,11 @@ def run_files(plays: str, catalogue: str, users: str, week: str, out: str, seed:
 
 def print_list(found: Mapping[str, Any], limit: int | None = None) -> None:
     """One user's list for a person."""
+    from rich.cells import set_cell_size  # a CJK letter is two cells wide
+
     print(f"\nUser {found['user_id']}, {found['week']}: {len(found['tracks'])} tracks")
     for rank, track in enumerate(found["tracks"][:limit], 1):
-        print(f"  {rank:2}. {track['title'][:44]:44}  {track['reason']}")
+        print(f"  {rank:2}. {set_cell_size(track['title'], 44)}  {track['reason']}")
     if limit is not None and len(found["tracks"]) > limit:
         print(f"      … and {len(found['tracks']) - limit} more: liner discover-weekly show {found['user_id']}")
 

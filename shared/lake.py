@@ -225,7 +225,6 @@ def _shard_record(shard: Shard) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write JSON aside, make it durable and rename it into place."""
     """Write a JSON file durably and atomically: aside, fsync, rename."""
     aside = path.with_suffix(".tmp")
     try:

@@ -35,6 +35,7 @@ def record(root: Path, report: dict[str, Any], size: str) -> None:
     """Condense a pytest-benchmark report into one file per group."""
     folder = root / RESULTS / machine_class()
     folder.mkdir(parents=True, exist_ok=True)
+    machine = {"class": machine_class(), "cores": cores(), "blas": blas_kernels()}
     for group, rows in groupby(
         sorted(report["benchmarks"], key=lambda row: row["group"] or ""), key=lambda row: row["group"]
     ):
@@ -51,6 +52,16 @@ def record(root: Path, report: dict[str, Any], size: str) -> None:
             "rows": [_row(row) for row in rows],
         }
         (folder / f"{group}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def blas_kernels() -> str:
+    """What BLAS picked for this CPU, `SkylakeX`: times of one CPU differ twofold with it."""
+    import numpy as np  # noqa: F401  loads the BLAS that is asked about
+    from threadpoolctl import threadpool_info
+
+    return ", ".join(
+        sorted({info.get("architecture", "?") for info in threadpool_info() if info["user_api"] == "blas"})
+    )
 
 
 def machine_class() -> str:
