@@ -92,7 +92,8 @@ def table(result: dict[str, Any]) -> str:
     machine = result["machine"]
     lines.append("")
     lines.append(
-        f"*{machine['cpu']}, {machine['cores']} cores, BLAS {machine['blas']}, Python {result['python']}, size `{result['size']}`, {result['date']}.*"
+        f"*{machine['cpu']}, {machine['cores']} cores, BLAS {machine['blas']}, Python {result['python']}, "
+        f"size `{result['size']}`, {result['date']}.*"
     )
     return "\n".join(lines)
 

@@ -42,11 +42,7 @@ def record(root: Path, report: dict[str, Any], size: str) -> None:
         result = {
             "group": group,
             "size": size,
-            "machine": {
-                "class": machine_class(),
-                "cpu": report["machine_info"]["cpu"].get("brand_raw", ""),
-                "cores": cores(),
-            },
+            "machine": machine | {"cpu": report["machine_info"]["cpu"].get("brand_raw", "")},
             "python": platform.python_version(),
             "date": report["datetime"][:10],
             "rows": [_row(row) for row in rows],
