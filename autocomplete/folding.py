@@ -88,8 +88,12 @@ def fold(text: str) -> str:
 
 def _bare(text: str) -> str:
     """The visible characters themselves, for names such as `!!!` that fold to nothing."""
-    visible = "".join(" " if part.isspace() else part for part in text if part.isspace() or part.isprintable())
-    return " ".join(visible.casefold().split())[:MAX_KEY]
+    return " ".join("".join(filter(_visible, text)).casefold().split())[:MAX_KEY]
+
+
+def _visible(part: str) -> bool:
+    """Whether a character shows by itself, or parts others."""
+    return part.isspace() or (part.isprintable() and not unicodedata.combining(part))
 
 
 def fold_with_origins(display: str) -> tuple[str, list[int]]:
@@ -100,7 +104,7 @@ def fold_with_origins(display: str) -> tuple[str, list[int]]:
     pieces = [(piece, at) for at, piece in enumerate(map(_TABLE.__getitem__, map(ord, _in_context(display))))]
     folded, origins = _squeeze((part, at) for piece, at in pieces for part in piece)
     if not folded:
-        lowered = ((part, at) for at, part in enumerate(display) if part.isspace() or part.isprintable())
+        lowered = ((part, at) for at, part in enumerate(display) if _visible(part))
         folded, origins = _squeeze((part, at) for text, at in lowered for part in text.casefold())
     return folded[:MAX_KEY], origins[:MAX_KEY]
 

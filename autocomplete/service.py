@@ -2,10 +2,11 @@
 
 The search takes microseconds, so everything around it counts: an answer is bytes, built once and kept for the prefixes that everybody
 types; no model is validated, no thread is switched. `keystroke_first` puts the route before the whole app for whoever serves only this.
-The published folder is looked at on every request, one `stat`, so a new index answers the next keystroke.
+The published folder is looked at on every request, one `stat`: a new index answers the next keystroke, a torn one is refused.
 """
 
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from shared.errors import BadInput, LinerError, NotFound
 KEPT_ANSWERS = 16_384
 PATH = "/autocomplete/suggest"
 CACHE = "public, max-age=60"
+log = logging.getLogger("liner.autocomplete")
 
 ASGI = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -43,12 +45,23 @@ class Published:
         except FileNotFoundError as error:
             raise NotFound("no index is published; make one with `liner autocomplete demo`") from error
         seen = (stat.st_mtime_ns, stat.st_ino)
-        if self._answer is None or seen != self._seen:
-            suggester = Suggester(load(self.folder))
-            suggester.warm_up()
-            self._answer = lru_cache(KEPT_ANSWERS)(lambda text, k: _encode(suggester.suggest(text, k)))
+        if seen != self._seen or self._answer is None:
+            self._take_up()
             self._seen = seen
+        assert self._answer is not None
         return self._answer(text, k)
+
+    def _take_up(self) -> None:
+        """Map what is published now; if that is torn, the index at hand goes on answering."""
+        try:
+            suggester = Suggester(load(self.folder))
+        except BadInput as error:
+            if self._answer is None:
+                raise
+            log.error(json.dumps({"refused": str(error)}))
+            return
+        suggester.warm_up()
+        self._answer = lru_cache(KEPT_ANSWERS)(lambda text, k: _encode(suggester.suggest(text, k)))
 
 
 def _encode(answer: Answer) -> tuple[bytes, float]:
