@@ -72,7 +72,7 @@ def workers_peak() -> int:
 
 @pytest.mark.parametrize("contestant", ["ours"])
 def test_years(contestant, measure, benchmark, bucketed):
-    years = measure("wrapped_years", lambda: run_year(bucketed.engine, bucketed.lake, bucketed.source, 2026, NOW))
+    years = measure("wrapped-years", lambda: run_year(bucketed.engine, bucketed.lake, bucketed.source, 2026, NOW))
     assert years.digest == bucketed.years.digest
     benchmark.extra_info["digest"] = years.digest
     memory = workers_peak() + (benchmark.extra_info.get("peak_growth_bytes") or 0)
@@ -148,7 +148,7 @@ PEERS = {
 @pytest.mark.parametrize("contestant", PEERS)
 def test_peers(contestant, benchmark, bucketed):
     run, statistics = PEERS[contestant]
-    benchmark.group = "wrapped_years"
+    benchmark.group = "wrapped-years"
     answers = benchmark.pedantic(run, args=(bucketed,), rounds=1)
     for name, rows in answers.items():
         assert {tuple(row) for row in rows} == bucketed.cells[name], name
@@ -200,7 +200,7 @@ def test_import(contestant, measure, benchmark, export, bench_size):
     def ours():
         return import_year(export, 2023, "Europe/Stockholm", system_clock).read
 
-    assert measure("wrapped_import", ours if contestant.startswith("ours") else parse) == EXPORT_ROWS[bench_size]
+    assert measure("wrapped-import", ours if contestant.startswith("ours") else parse) == EXPORT_ROWS[bench_size]
     if benchmark.stats:
         benchmark.extra_info["show"]["rows/s"] = f"{EXPORT_ROWS[bench_size] / benchmark.stats.stats.median / 1e6:.2f} M"
 
@@ -214,6 +214,6 @@ def test_card(contestant, measure, benchmark, bucketed):
     def draw():
         return draw_png(next(card for card in story(said) if card.name == contestant))
 
-    file = measure("wrapped_card", draw, ("pillow",))
+    file = measure("wrapped-card", draw, ("pillow",))
     assert file.startswith(b"\x89PNG")
     benchmark.extra_info["show"]["bytes"] = f"{len(file):,}"

@@ -5,7 +5,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw
 
 from wrapped.cards.fonts import load, runs
-from wrapped.cards.scene import HEIGHT, WIDTH, Box, Card, Circle, Text, Wedge
+from wrapped.cards.scene import HEIGHT, WIDTH, Box, Card, Rings, Text, Wedge
 
 FINER = 2  # masks are drawn larger and reduced, which smooths their edges
 
@@ -32,7 +32,7 @@ def _text(pen: ImageDraw.ImageDraw, text: Text) -> None:
         x += font.getlength(run.text, direction=direction)
 
 
-def _shape(image: Image.Image, shape: Circle | Box | Wedge) -> None:
+def _shape(image: Image.Image, shape: Rings | Box | Wedge) -> None:
     """Paste the part of a shape that lies on the canvas."""
     left, top, right, bottom = _bounds(shape)
     left, top, right, bottom = (
@@ -50,8 +50,9 @@ def _shape(image: Image.Image, shape: Circle | Box | Wedge) -> None:
         return (x - left) * FINER, (y - top) * FINER
 
     match shape:
-        case Circle(x, y, radius, _):
-            pen.ellipse((at(x - radius, y - radius), at(x + radius, y + radius)), fill=255)
+        case Rings(x, y, radii, _, _):
+            for number, radius in enumerate(radii):
+                pen.ellipse((at(x - radius, y - radius), at(x + radius, y + radius)), fill=0 if number % 2 else 255)
         case Box(x, y, width, height, radius, _):
             pen.rounded_rectangle(
                 (at(x, y), at(x + width, y + height)), min(radius, width / 2, height / 2) * FINER, fill=255
@@ -61,10 +62,10 @@ def _shape(image: Image.Image, shape: Circle | Box | Wedge) -> None:
     image.paste(shape.fill, (left, top), mask.reduce(FINER))
 
 
-def _bounds(shape: Circle | Box | Wedge) -> tuple[float, float, float, float]:
+def _bounds(shape: Rings | Box | Wedge) -> tuple[float, float, float, float]:
     match shape:
-        case Circle(x, y, radius, _):
-            return x - radius, y - radius, x + radius, y + radius
+        case Rings(x, y, radii, _, _):
+            return x - radii[0], y - radii[0], x + radii[0], y + radii[0]
         case Box(x, y, width, height, _, _):
             return x, y, x + width, y + height
         case Wedge(points, _):

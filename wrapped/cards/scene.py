@@ -23,13 +23,14 @@ class Theme(NamedTuple):
     ink: str
 
 
-class Circle(NamedTuple):
-    """A disc."""
+class Rings(NamedTuple):
+    """Discs around one centre, the largest first, in turn of one colour and the other."""
 
     x: float
     y: float
-    radius: float
+    radii: tuple[float, ...]
     fill: str
+    between: str
 
 
 class Box(NamedTuple):
@@ -63,7 +64,7 @@ class Text(NamedTuple):
     width: float
 
 
-Shape = Circle | Box | Wedge | Text
+Shape = Rings | Box | Wedge | Text
 
 
 @dataclass
@@ -76,9 +77,8 @@ class Card:
     shapes: list[Shape] = field(default_factory=list)
 
     def grooves(self, x: float, y: float, *radii: float) -> None:
-        """The record that lies behind every card: rings around (x, y), the largest first, ground between them."""
-        for number, radius in enumerate(sorted(radii, reverse=True)):
-            self.shapes.append(Circle(x, y, radius, self.theme.ground if number % 2 else self.theme.groove))
+        """The record that lies behind every card: rings around (x, y), the ground between them."""
+        self.shapes.append(Rings(x, y, radii, self.theme.groove, self.theme.ground))
 
     def write(
         self,

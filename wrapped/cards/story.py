@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from wrapped.cards.scene import HEIGHT, INSIDE, MARGIN, WIDTH, Box, Card, Circle, Theme, wedge
+from wrapped.cards.scene import HEIGHT, INSIDE, MARGIN, WIDTH, Box, Card, Rings, Theme, wedge
 from wrapped.percentile import percent
 
 NIGHT, CREAM, CORAL, SUN, TEAL, BLUE, PINK, VIOLET, MINT = (
@@ -85,7 +85,7 @@ def _opening(facts: Facts) -> Card:
         days = f"That is {_count(hours, 'hour')} of music."
     card = _card("opening", f"Your {facts['year']}: {_minutes(facts)}. {days}", NIGHT, "#2A1A55", CORAL, CREAM)
     card.grooves(WIDTH, 300, 900, 780, 660, 540, 420, 300)
-    card.shapes.append(Circle(WIDTH, 300, 170, CORAL))
+    card.shapes.append(Rings(WIDTH, 300, (170,), CORAL, CORAL))
     card.write("THIS WAS YOUR", 240, 44, weight="semibold", fill=SUN)
     card.write(str(facts["year"]), 440, 240)
     card.write(f"{facts['minutes']:,}", 1180, 300, fill=CORAL)

@@ -4,7 +4,7 @@ it fits wherever the file is opened, whatever fonts there are.
 
 from xml.sax.saxutils import escape, quoteattr
 
-from wrapped.cards.scene import HEIGHT, WIDTH, Box, Card, Circle, Shape, Text
+from wrapped.cards.scene import HEIGHT, WIDTH, Box, Card, Rings, Shape, Text
 
 FAMILIES = {
     "black": ("InterDisplayBlack, Inter Display, Inter, Noto, Noto Sans, Noto Sans CJK JP, sans-serif", 900),
@@ -24,8 +24,11 @@ def draw_svg(card: Card) -> str:
 
 def _element(shape: Shape) -> str:
     match shape:
-        case Circle(x, y, radius, fill):
-            return f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="{fill}"/>'
+        case Rings(x, y, radii, fill, between):
+            colours = [(radius, between if number % 2 else fill) for number, radius in enumerate(radii)]
+            return "\n".join(
+                f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="{colour}"/>' for radius, colour in colours
+            )
         case Box(x, y, width, height, radius, fill):
             corner = min(radius, width / 2, height / 2)
             return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{corner:g}" fill="{fill}"/>'
