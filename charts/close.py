@@ -35,14 +35,18 @@ class Revision(NamedTuple):
     diff: pa.Table
 
 
-def merged_counts(stores: Sequence[PartitionStore], week: int) -> pa.RecordBatch:
-    """COUNTS of a week over all partitions, by day."""
+def daily_counts(stores: Sequence[PartitionStore], week: int) -> pa.RecordBatch:
+    """COUNTS of a week over all partitions, by day, country and artist."""
     return add_counts([store.counts(week) for store in stores])
 
 
-def cut(counts: pa.RecordBatch, rules: Rules) -> pa.Table:
-    """CHART of every scope that has plays: the global one first, then the countries by code."""
-    weekly = add_counts([counts], ("country", "artist_id"))
+def weekly_counts(stores: Sequence[PartitionStore], week: int) -> pa.RecordBatch:
+    """COUNTS of a week over all partitions and days, by country and artist."""
+    return add_counts([store.counts(week) for store in stores], ("country", "artist_id"))
+
+
+def cut(weekly: pa.RecordBatch, rules: Rules) -> pa.Table:
+    """CHART of every scope that has plays: the global one first, then the countries by code. weekly: as of `weekly_counts`."""
     worldwide = add_counts([weekly], ("artist_id",))
     national = weekly.filter(pc.field("country") != NOWHERE)
     return pa.concat_tables([_leaders(worldwide, rules.places, [GLOBAL]), _leaders(national, rules.places, SCOPES)])
@@ -64,14 +68,16 @@ def _top(country: Ints, artist: Ints, units: Ints, plays: Ints, top: Ints) -> In
     """Fill top int64[scopes, places] with the rows that lead each country, in order; -1 stays where there are no more."""
     places = top.shape[1]
     for row in range(artist.size):
-        best = top[country[row]]
-        at = places
-        while at > 0 and (best[at - 1] < 0 or _leads(artist, units, plays, row, best[at - 1])):
+        scope, at = country[row], places
+        last = top[scope, places - 1]
+        if last >= 0 and units[row] < units[last]:
+            continue  # nearly all of them, so this is worth two lines
+        while at > 0 and (top[scope, at - 1] < 0 or _leads(artist, units, plays, row, top[scope, at - 1])):
             at -= 1
         for place in range(places - 1, at, -1):
-            best[place] = best[place - 1]
+            top[scope, place] = top[scope, place - 1]
         if at < places:
-            best[at] = row
+            top[scope, at] = row
     return top
 
 
@@ -124,7 +130,7 @@ def _publish(
 ) -> list[Revision]:
     last = published(lake, name, week)
     before = last.table() if last else CHART.empty_table()
-    chart = cut(merged_counts(stores, week), rules)
+    chart = cut(weekly_counts(stores, week), rules)
     diff = difference(before, chart)
     unchanged = last is not None and diff.num_rows == 0
     number = (last.details["revision"] if last else 0) + (not unchanged)

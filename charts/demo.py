@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from charts.close import GLOBAL, merged_counts
+from charts.close import GLOBAL, daily_counts
 from charts.pipeline import Consumer, Run, send
 from charts.recount import recount
 from charts.rules import HOUR_MS, Rules, parse_week, week_start
@@ -178,7 +178,7 @@ def compare_with_recount(engines: Engines, run: Run, rules: Rules) -> dict[str, 
     with open_views(engines, run, rules) as views:
         accounting = views.accounting()
         streamed = {name: n for name, n in {"counted": accounting["counted"], **accounting["rejected"]}.items() if n}
-        rows = sum(merged_counts(views.stores, week).num_rows for week in views.weeks())
+        rows = sum(daily_counts(views.stores, week).num_rows for week in views.weeks())
         units = sum(day["units"] for week in views.weeks() for day in views.days(week))
     if streamed != verdicts or rows != len(counts) or units != sum(row["units"] for row in counts):
         raise CheckFailed(f"stream and recount disagree: {streamed} and {verdicts}")

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from charts.close import GLOBAL, cut, merged_counts, published
+from charts.close import GLOBAL, cut, published, weekly_counts
 from charts.counts import add_counts
 from charts.movement import Movement, movements
 from charts.pipeline import Run
@@ -77,7 +77,7 @@ class Views:
     def table(self, week: int) -> pa.Table:
         """CHART of all scopes of a week."""
         last = published(self._lake, self._run.dataset, week)
-        return _read(last.paths[0]) if last else cut(merged_counts(self.stores, week), self._rules)
+        return _read(last.paths[0]) if last else cut(weekly_counts(self.stores, week), self._rules)
 
     def chart(self, scope: str, week: int) -> dict[str, Any]:
         """One chart with movement; an empty one when nobody listened there."""
@@ -103,7 +103,7 @@ class Views:
 
     def days(self, week: int) -> list[dict[str, Any]]:
         """Units and plays credited on each day of a week; the week's chart is their sum, exactly."""
-        daily = add_counts([merged_counts(self.stores, week)], ("day",)).sort_by("day").to_pylist()
+        daily = add_counts([store.counts(week) for store in self.stores], ("day",)).sort_by("day").to_pylist()
         return [
             {"day": _date(week_start(week) + row["day"] * DAY_MS), "units": row["units"], "plays": row["plays"]}
             for row in daily

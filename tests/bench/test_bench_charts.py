@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from charts.close import close_weeks, cut, merged_counts
+from charts.close import close_weeks, cut, weekly_counts
 from charts.counts import add_counts
 from charts.pipeline import Consumer, Run, send
 from charts.records import COUNTS, ISO_3166, PLAYS, Plays, country_code, to_batch
@@ -284,7 +284,7 @@ def test_correction(contestant, plays, measure, benchmark, tmp_path, bench_size)
 
     revision = measure("charts-correction", correct, ("pyarrow",))
     assert revision.diff.num_rows > 0
-    assert revision.chart.equals(cut(merged_counts(stores, revision.week), Rules()))
+    assert revision.chart.equals(cut(weekly_counts(stores, revision.week), Rules()))
     benchmark.extra_info["show"]["late plays"] = f"{LATE_OF[bench_size]:,}"
     benchmark.extra_info["show"]["plays of the week"] = f"{plays.num_rows:,}"
     consumer.revoke(range(PARTITIONS))

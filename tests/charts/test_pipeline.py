@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from charts.close import GLOBAL, cut, difference, merged_counts, published
+from charts.close import GLOBAL, cut, difference, published, weekly_counts
 from charts.pipeline import Consumer, Run, partitions_of, replay, send, stream_clock
 from charts.records import CHART, COUNTS, Verdict, country_code
 from charts.recount import recount
@@ -197,7 +197,7 @@ def test_corrections_are_numbered_and_end_in_the_recount(engines, run):
         assert difference(chart, revision.chart).equals(revision.diff)
         chart = revision.chart
     stores = open_stores(run)
-    assert cut(merged_counts(stores, week_of(FRIDAY)), RULES).equals(chart)
+    assert cut(weekly_counts(stores, week_of(FRIDAY)), RULES).equals(chart)
     views = Views(engines, run, RULES, stores)
     assert [c["revision"] for c in views.corrections(week_of(FRIDAY))] == [2, 3]
     assert published(engines.lake, run.dataset, week_of(FRIDAY), 1).table().equals(first_week[0].chart)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charts.close import merged_counts
+from charts.close import daily_counts
 from charts.pipeline import Run, replay
 from charts.records import country_name
 from charts.recount import recount
@@ -29,7 +29,7 @@ def streamed(run, engines, rules):
     verdicts = {name: n for name, n in {"counted": accounting["counted"], **accounting["rejected"]}.items() if n}
     counts = []
     for week in sorted({week for store in stores for week in store.weeks()}):
-        for row in merged_counts(stores, week).to_pylist():
+        for row in daily_counts(stores, week).to_pylist():
             day = week_start(week) // DAY_MS + row["day"]
             counts.append({**row, "week": week, "day": day, "country": country_name(row["country"])})
     for store in stores:

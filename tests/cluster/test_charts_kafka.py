@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from charts import cluster
-from charts.close import cut, merged_counts
+from charts.close import cut, weekly_counts
 from charts.pipeline import Run, replay, send
 from charts.recount import recount
 from charts.rules import Rules
@@ -34,7 +34,7 @@ def batches():
 def charts_of(run):
     stores = open_stores(run)
     weeks = sorted({week for store in stores for week in store.weeks()})
-    charts = {week: cut(merged_counts(stores, week), RULES) for week in weeks}
+    charts = {week: cut(weekly_counts(stores, week), RULES) for week in weeks}
     for store in stores:
         store.close()
     return charts
