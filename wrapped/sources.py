@@ -4,13 +4,15 @@ Own files: one row a play, `user_id` (integer), `artist`, `track` (text), `start
 if they know it `genre` and `time_zone` (text, IANA name; UTC otherwise).
 """
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shared.files import open_parquet
-from shared.lake import Lake
+from shared.lake import Dataset, Lake
 from shared.ports import Engine
 from shared.world import open_world
 from wrapped.bucket import SEPARATOR
@@ -59,9 +61,18 @@ def world_source(world: Lake) -> Source:
 
 def own_source(engine: Engine, path: Path) -> Source:
     """Somebody's Parquet file or folder, in the columns of OWN_PLAYS."""
-    plays = open_parquet("plays", path, OWN_PLAYS)
+    plays = _digested(open_parquet("plays", path, OWN_PLAYS))
     genre = "min(genre)" if "genre" in plays.schema.names else "cast(null as varchar(1))"
     names = engine.query(OWN_NAMES.format(genre=genre), {"plays": plays})
     artists, titles = names["artist"].to_pylist(), names["track"].to_pylist()
     keys = pa.array([artist + SEPARATOR + title for artist, title in zip(artists, titles, strict=True)], pa.string())
     return Source(plays, keys, artists, titles, names["genre"].to_pylist(), None)
+
+
+def _digested(plays: Dataset) -> Dataset:
+    """Somebody's files with digests of their bytes, so that changed files are never taken for the ones of an earlier run."""
+    shards = []
+    for shard in plays.shards:
+        with open(shard.path, "rb") as file:
+            shards.append(shard._replace(digest=hashlib.file_digest(file, "sha256").hexdigest()[:16]))
+    return replace(plays, shards=tuple(shards))

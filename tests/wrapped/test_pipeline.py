@@ -105,6 +105,24 @@ def test_a_killed_step_is_resumed(engine, lake, tmp_path, monkeypatch):
     assert run_year(engine, lake, source, 2024, NOW).digest == whole.digest
 
 
+def test_a_run_resumes_after_another_one_took_its_place(engine, lake, tmp_path, monkeypatch):
+    first = own_source(engine, write(tmp_path / "a", rows(2024)))
+    whole = run_year(engine, Lake(tmp_path / "other"), first, 2024, NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "RECONCILE", "select cast(0 as bigint) as plays, cast(0 as bigint) as ms")
+        with pytest.raises(CheckFailed):
+            run_year(engine, lake, first, 2024, NOW)
+    run_rows(engine, lake, tmp_path / "b", rows(2024)[:50])
+    assert run_year(engine, lake, first, 2024, NOW).digest == whole.digest
+
+
+def test_changed_files_are_another_input(engine, lake, tmp_path):
+    made = rows(2024)
+    one = run_rows(engine, lake, tmp_path / "a", made)
+    other = run_rows(engine, lake, tmp_path / "a", [(*row[:4], (row[4] or 0) + 60_000, *row[5:]) for row in made])
+    assert other.details["ms"] > one.details["ms"]
+
+
 def test_nothing_is_published_when_the_totals_disagree(engine, lake, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "RECONCILE", pipeline.RECONCILE.replace("30000", "29999"))
     with pytest.raises(CheckFailed, match="nothing was published"):
@@ -116,6 +134,14 @@ def test_a_path_may_be_a_world_or_own_files(engine, tiny_world, tmp_path):
     assert source_at(engine, tiny_world.root).plays.rows == tiny_world.dataset("plays").rows
     assert source_at(engine, tiny_world.root / "plays").plays.rows == tiny_world.dataset("plays").rows
     assert source_at(engine, write(tmp_path / "own", rows())).plays.rows == len(rows())
+
+
+def test_a_torn_shard_of_the_lake_is_named(engine, lake, tmp_path):
+    source = own_source(engine, write(tmp_path / "plays", rows(2024)))
+    (tmp_path / "plays" / "plays-1.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(BadInput, match=r"plays-1\.parquet: not a readable Parquet"):
+        run_year(engine, lake, source, 2024, NOW)
+    assert lake.versions("wrapped/years") == []
 
 
 @pytest.mark.parametrize(
