@@ -1,6 +1,7 @@
 """An export is read to the row, whatever is in it, and nothing personal is repeated."""
 
 import json
+import random
 import zipfile
 from datetime import UTC, datetime, timedelta
 
@@ -152,6 +153,25 @@ def test_files_that_are_no_json(tmp_path, text, plays, broken):
     rejected = found["rows"]["rejected"]
     assert (found["plays"], rejected["broken_row"] + rejected["no_track"]) == (plays, broken)
     assert found["rows"]["read"] == plays + broken
+
+
+JUNK = (b"\x00", b'"', b"{", b"}", b"[", b"]", b",", b"\\u0000", b"\xff", b'"infinity"', b"1e400", b"-", b"\n", b"null")
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_damage_is_survived_and_accounted_for(tmp_path, seed):
+    write_export(tmp_path / "export", seed, count=40)
+    rng = random.Random(seed)
+    for path in sorted((tmp_path / "export").iterdir()):
+        damaged = bytearray(path.read_bytes())
+        for _ in range(rng.randint(0, 4)):
+            at = rng.randrange(len(damaged) + 1)
+            end = rng.choice((at, at + 1, at + rng.randint(1, 40), len(damaged)))
+            damaged[at:end] = rng.choice(JUNK) * rng.randint(0, 1)
+        path.write_bytes(damaged)
+    found = read(tmp_path / "export")
+    assert found["rows"]["read"] == found["rows"]["loaded"] + sum(found["rows"]["rejected"].values())
+    assert json.dumps(found, ensure_ascii=False).encode()
 
 
 def test_scrobbles_as_csv_and_jsonl_begin_at_their_timestamp(tmp_path):
