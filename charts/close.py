@@ -108,20 +108,26 @@ def difference(before: pa.Table, after: pa.Table) -> pa.Table:
 
 
 def close_weeks(
-    stores: Sequence[PartitionStore], lake: Lake, name: str, watermark: int, rules: Rules
+    stores: Sequence[PartitionStore],
+    lake: Lake,
+    name: str,
+    watermark: int,
+    rules: Rules,
+    stamps: dict[int, list[int]],
 ) -> list[Revision]:
-    """Publish what is due in the datasets `name/charts/WEEK` and `name/corrections/WEEK`: first finals, and corrections of closed weeks.
+    """Publish what is due in the datasets `name/charts/WEEK` and `name/corrections/WEEK`: finals, and corrections of closed weeks.
 
     Safe to be killed anywhere and run again: a revision is decided by what is published, and its difference goes first.
+    stamps: by week, at which offset of each partition the counts last changed; a cache of what is published, kept by the caller.
     """
     changed = [store.weeks() for store in stores]
     known = sorted({week for weeks in changed for week in weeks})
     revisions = []
     for week in range(known[0], week_of(watermark) + 1) if known else ():
         stamp = [weeks.get(week, -1) for weeks in changed]
-        last = published(lake, name, week)
-        if is_final(week, watermark, rules) and (last is None or last.details["stamp"] != stamp):
+        if is_final(week, watermark, rules) and stamps.get(week) != stamp:
             revisions += _publish(stores, lake, name, week, stamp, rules)
+            stamps[week] = stamp
     return revisions
 
 
@@ -129,6 +135,8 @@ def _publish(
     stores: Sequence[PartitionStore], lake: Lake, name: str, week: int, stamp: list[int], rules: Rules
 ) -> list[Revision]:
     last = published(lake, name, week)
+    if last and last.details["stamp"] == stamp:
+        return []
     before = last.table() if last else CHART.empty_table()
     chart = cut(weekly_counts(stores, week), rules)
     diff = difference(before, chart)

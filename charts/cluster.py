@@ -1,15 +1,17 @@
-"""The same step in a group: several consumers, on one machine or many, share the partitions; state stays one file a partition.
+"""The same step in a group: several consumers, on one machine or many, share the partitions; state stays one file a
+partition.
 
-Membership and rebalances are the log's (Kafka's group protocol, or leases in SQLite); where to begin is ours, because only the state knows
-what it has counted. Whoever owns partition 0 also closes weeks, reading everybody's files. The folder of the run has to be one that all
-members see, as the lake is; a member that finds no file for a partition takes its snapshot and reads the log from there.
+Membership and rebalances are the log's (Kafka's group protocol, or leases in SQLite); where to begin is ours, because
+only the state knows what it has counted. Whoever owns partition 0 also closes weeks, reading everybody's files. The
+folder of the run has to be one that all members see, as the lake is; a member that finds no file for a partition takes
+its snapshot, made each time a week became final, and reads the log from there.
 """
 
 from collections.abc import Callable
 
 from charts.close import Revision, close_weeks
 from charts.pipeline import Consumer, Run, stream_clock
-from charts.rules import Rules
+from charts.rules import Rules, finals
 from charts.views import open_stores
 from shared.bootstrap import Engines
 
@@ -25,7 +27,11 @@ def work(engines: Engines, run: Run, rules: Rules, finished: Callable[[], bool])
         while not finished():
             received = subscription.poll(POLL_MS)
             for partition, messages in received.items():
+                own = consumer.owned[partition]
+                begun = finals(own.position.watermark, rules)
                 consumer.take(partition, messages)
+                if finals(own.position.watermark, rules) > begun:
+                    own.store.snapshot(run.snapshots / own.store.path.name)
             if received and 0 in consumer.owned:
                 close_all(engines, run, rules)
     finally:
@@ -38,7 +44,7 @@ def close_all(engines: Engines, run: Run, rules: Rules) -> list[Revision]:
     try:
         if len(stores) < engines.log.partitions(run.topic):
             return []  # a partition that nobody has begun yet may hold any play
-        return close_weeks(stores, engines.lake, run.dataset, stream_clock(engines.log, run, stores), rules)
+        return close_weeks(stores, engines.lake, run.dataset, stream_clock(engines.log, run, stores), rules, {})
     finally:
         for store in stores:
             store.close()

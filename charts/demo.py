@@ -136,9 +136,10 @@ def frames(quiet: bool) -> Iterator[Callable[[dict[str, Any], int], None]]:
         yield lambda *_: None
     elif sys.stdout.isatty():
         from rich.live import Live
+        from rich.text import Text
 
         with Live(auto_refresh=False) as live:
-            yield lambda chart, now: live.update("\n".join(_title(chart, now, SHOWN)), refresh=True)
+            yield lambda chart, now: live.update(Text("\n".join(_title(chart, now, SHOWN))), refresh=True)
     else:
         said: list[str] = []
 

@@ -23,7 +23,7 @@ from charts.store import DeadLetter, PartitionStore, Position, restore
 from shared.batches import decode, encode
 from shared.bootstrap import Engines
 from shared.clock import Clock
-from shared.errors import BadInput, Conflict
+from shared.errors import BadInput, Conflict, LinerError
 from shared.ports import EventLog, Message
 from shared.threads import cores
 
@@ -46,6 +46,11 @@ class Run:
     def folder(self) -> Path:
         """Of the partitions' files."""
         return self.home / "charts" / self.name
+
+    @property
+    def snapshots(self) -> Path:
+        """Of their copies."""
+        return self.folder / "snapshots"
 
     @property
     def dataset(self) -> str:
@@ -140,11 +145,12 @@ class Consumer:
     rules: Rules
     clock: Clock
     owned: dict[int, Partition] = field(default_factory=dict)
+    published: dict[int, list[int]] = field(default_factory=dict)  # the stamps of weeks, see close_weeks
 
     def assign(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """Open partitions; the offset to begin at for each is the one in the state, never the group's."""
         for partition in partitions:
-            store = restore(self.run.folder, partition, self.run.folder / "snapshots")
+            store = restore(self.run.folder, partition, self.run.snapshots)
             self.owned[partition] = Partition(store, store.position(), Segments(store, self.rules))
         return {partition: self.owned[partition].position.next_offset for partition in partitions}
 
@@ -170,18 +176,15 @@ class Consumer:
         delta = step(own.segments, plays, own.position.watermark, self.rules, self.clock())
         try:
             own.store.commit(own.position.next_offset, end, delta, dead, self.rules)
-        except (
-            Conflict
-        ):  # somebody else owns the partition now, or did in the meantime: what is in memory is not the state
-            own.segments.clear()
-        else:
-            self._forget(own, set(delta.weeks), delta.watermark)
-        own.position = own.store.position()
-
-    def _forget(self, own: Partition, touched: set[int], watermark: int) -> None:
-        """Drop final weeks from memory, whole, unless corrections are coming in just now."""
-        for week in [week for week in own.segments if week not in touched and is_final(week, watermark, self.rules)]:
-            del own.segments[week]
+        except LinerError as error:
+            own.segments.clear()  # what is in memory is not the state
+            if not isinstance(error, Conflict):
+                raise
+        finally:
+            own.position = own.store.position()
+        for week in own.segments.keys() - delta.weeks.keys():
+            if is_final(week, delta.watermark, self.rules):
+                del own.segments[week]  # whole; a correction loads it again
 
     def drain(self, engines: Engines) -> list[Revision]:
         """Count everything that is in the log now, and close what becomes due."""
@@ -190,7 +193,7 @@ class Consumer:
         while behind := [p for p, own in self.owned.items() if own.position.next_offset < ends[p]]:
             with ThreadPoolExecutor(cores()) as pool:  # kernels, Arrow and SQLite leave the interpreter's lock
                 list(pool.map(self._count_next, behind))
-            revisions += self.close(engines)
+            revisions += self.publish_due(engines)
         return revisions
 
     def _count_next(self, partition: int) -> None:
@@ -198,10 +201,11 @@ class Consumer:
         begin = own.position.next_offset
         self._count(own, self.log.read(self.run.topic, partition, begin, READ_BYTES, timeout_ms=10_000))
 
-    def close(self, engines: Engines) -> list[Revision]:
+    def publish_due(self, engines: Engines) -> list[Revision]:
         """Publish revisions that are due, by the clock of the partitions that this consumer owns."""
         stores = [own.store for own in self.owned.values()]
-        return close_weeks(stores, engines.lake, self.run.dataset, stream_clock(self.log, self.run, stores), self.rules)
+        watermark = stream_clock(self.log, self.run, stores)
+        return close_weeks(stores, engines.lake, self.run.dataset, watermark, self.rules, self.published)
 
 
 def stream_clock(log: EventLog, run: Run, stores: Sequence[PartitionStore]) -> int:

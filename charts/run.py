@@ -44,12 +44,10 @@ def run_files(engines: Engines, path: str) -> dict[str, Any]:
 
 def _digest(plays: pa.RecordBatch) -> str:
     """A name for a run: 12 hex digits over the plays' bytes."""
-    digest = hashlib.sha256()
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, plays.schema) as writer:
         writer.write_batch(plays)
-    digest.update(sink.getvalue())
-    return digest.hexdigest()[:12]
+    return hashlib.sha256(sink.getvalue()).hexdigest()[:12]
 
 
 def _chunks(plays: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

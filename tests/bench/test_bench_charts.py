@@ -272,14 +272,14 @@ def test_correction(contestant, plays, measure, benchmark, tmp_path, bench_size)
     consumer.drain(engines)
     stores = [own.store for own in consumer.owned.values()]
     closing = FRIDAY + 2 * WEEK_MS
-    close_weeks(stores, engines.lake, run.dataset, closing, Rules())
+    close_weeks(stores, engines.lake, run.dataset, closing, Rules(), {})
     first = count(10**9, 10**6)
     late = [draw(LATE_OF[bench_size], seed=9, first=next(first)) for _ in range(6)]
 
     def correct():
         send(engines.log, run, late.pop(), PARTITIONS, Rules())
         consumer.drain(engines)
-        (revision,) = close_weeks(stores, engines.lake, run.dataset, closing, Rules())
+        (revision,) = close_weeks(stores, engines.lake, run.dataset, closing, Rules(), {})
         return revision
 
     revision = measure("charts-correction", correct, ("pyarrow",))
