@@ -20,7 +20,7 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while it is open, playwright's event loop runs in this thread
 def browser():
     """Chromium, driven by playwright; skipped where there is none, unless LINER_REQUIRE_CLUSTER says that there must be."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
