@@ -2,7 +2,7 @@
 
 All contestants read the same Parquet buckets with the same cores. Ours reviews every user, ranks listeners, writes and publishes the
 years, and reconciles them. DuckDB answers all thirteen statements of `wrapped/sql`, at its best: from a table of the year's columns that
-it first reads into memory. polars and Spark answer four of them, polars lazily, with the streaming engine. Answers are compared cell by cell.
+it first reads into memory. polars and Spark answer four of them, polars lazily, with the streaming engine. Answers are compared by cell.
 """
 
 import json
