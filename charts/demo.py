@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from rich.cells import set_cell_size
 
 from charts.close import GLOBAL, daily_counts
 from charts.pipeline import Consumer, Run, send
@@ -170,7 +171,7 @@ def print_corrections(corrections: list[dict[str, Any]], places: int = 8) -> Non
         for row in rows[:places]:
             ranks = f"{row['rank_before'] or '–'} → {row['rank_after'] or '–'}"
             units = f"{(row['units_before'] or 0) / 6:,.1f} → {(row['units_after'] or 0) / 6:,.1f}"
-            print(f"  {row['artist'][:32]:<32} rank {ranks:<9} units {units}")
+            print(f"  {set_cell_size(row['artist'], 32)} rank {ranks:<9} units {units}")
 
 
 def compare_with_recount(engines: Engines, run: Run, rules: Rules) -> dict[str, int]:

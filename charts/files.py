@@ -182,6 +182,8 @@ def _to_plays(tables: list[pa.Table], broken: int) -> Input:
         "track_ms": _milliseconds(track_ms),
     }
     batch = pa.RecordBatch.from_arrays([columns[name] for name in PLAYS.names], schema=PLAYS)
+    if scrobbles:  # an export is a history, often newest first; its order is no order of arrival
+        batch = batch.take(pc.sort_indices(batch.column("started_at")))
     return Input(batch, broken, artist_names, event_names)
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+from rich.cells import set_cell_size
 
 from charts.close import GLOBAL
 from charts.files import Input, read_files
@@ -141,5 +142,5 @@ MARKS = {"new": "new", "re-entry": "re ", "up": "▲", "down": "▼", "same": "=
 def line(row: dict[str, Any]) -> str:
     """One place as text: rank, movement, artist, units, peak and weeks."""
     moved = "" if row["last_week"] is None else f"{abs(row['last_week'] - row['rank']) or '':>2}"
-    place = f"{row['rank']:>3} {MARKS[row['status']] + moved:<4} {row['artist'][:32]:<32}"
+    place = f"{row['rank']:>3} {MARKS[row['status']] + moved:<4} {set_cell_size(row['artist'], 32)}"
     return f"{place} {row['units'] / 6:>10,.1f} units  peak {row['peak']:>2}  weeks {row['weeks']:>2}"

@@ -183,6 +183,13 @@ def test_scrobbles_of_overlapping_exports_count_once(run):
     assert {chart["scope"] for chart in report["charts"]} == {"global"}
 
 
+def test_scrobbles_newest_first_over_years_are_none_too_late(run):
+    lines = [f"A,x,{MOMENT // 1000 - i * 7 * 86_400}" for i in range(200)]
+    report = run("artist,track,uts\n" + "\n".join(lines))
+    assert rejected(report) == (200, {})
+    assert report["charts"][-1]["rows"][0]["weeks"] == 200
+
+
 def test_scrobbles_in_milliseconds_among_seconds_are_rejected(run):
     assert rejected(run(f"artist,track,epoch\nA,x,{MOMENT // 1000}\nA,y,{MOMENT}\n")) == (1, {"impossible_time": 1})
 
