@@ -57,9 +57,9 @@ def best_first(trie, scores, query, edits, whole, floor, found, work):  # type: 
 
     scores: (ids,) int32, non-increasing; query: (n ≤ MAX_QUERY,) uint16; edits: how many may be spent; whole: only names that
     end where the query ends (with edits = 0); floor: lower scores are not wanted; found: (k, 4) int64 rows of id, score, penalty, 0.
-    `work.counts[REFUSED]` > 0 says that the search was cut short.
+    `work.counts[REFUSED]` grows when the search is cut short.
     """
-    work.counts[:] = 0
+    work.counts[HEAP] = work.counts[USED] = work.counts[POPS] = 0
     if len(query) == 0 or len(query) > MAX_QUERY or len(trie.nodes) < 3:
         return 0
     work.counts[BONUS] = complete_bonus(len(query))

@@ -10,16 +10,27 @@ from time import thread_time_ns
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from autocomplete.alignment import align
-from autocomplete.edits import PENALTY, complete_bonus
+from autocomplete.edits import PENALTY, SPACE, complete_bonus, edits_allowed
 from autocomplete.folding import fold, to_symbols
 from autocomplete.highlight import spans
 from autocomplete.index import Index
 from autocomplete.records import MAX_TEXT, Answer, Suggestion
-from autocomplete.retrieve import retrieve
-from autocomplete.search import HOW, ID, MAX_QUERY, PENALTY_SPENT, REFUSED, SCORE, Workspace, workspace
-from autocomplete.words import ANY_ORDER_PENALTY, BY_WORDS, by_all_words, offer
+from autocomplete.search import (
+    HOW,
+    ID,
+    MAX_QUERY,
+    NO_FLOOR,
+    PENALTY_SPENT,
+    REFUSED,
+    SCORE,
+    Workspace,
+    best_first,
+    workspace,
+)
+from autocomplete.words import ANY_ORDER_PENALTY, BY_WORDS, by_all_words, by_word_start, offer
 from shared.errors import BadInput
 
 FOUND_BY = ("name", "word", "words", "guess")
@@ -107,6 +118,25 @@ class Suggester:
             self._local.work = workspace()
         work: Workspace = self._local.work
         return work
+
+
+@njit(cache=True, nogil=True)
+def retrieve(names, words, scores, query, fuzzy, found, work):  # type: ignore[no-untyped-def]
+    """Fill `found` with names that begin like the query, then with names that hold its word or words; returns the number of results.
+
+    A single word is looked for at the start of every word as well, several in any order when no name begins with them as typed.
+    """
+    work.counts[REFUSED] = 0
+    edits = edits_allowed(len(query)) if fuzzy else 0
+    results = best_first(names, scores, query, edits, False, NO_FLOOR, found, work)
+    spaces = 0
+    for symbol in query:
+        spaces += symbol == SPACE
+    if spaces == 0:
+        return by_word_start(words, scores, query, edits, found, results, work)
+    if results < len(found) and (results == 0 or found[0, PENALTY_SPENT] > 0):
+        results = by_all_words(words, scores, query, -1, found, results, work)
+    return results
 
 
 def share_by_type(rows: Rows, types: npt.NDArray[np.uint8], k: int) -> Rows:

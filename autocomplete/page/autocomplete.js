@@ -5,12 +5,11 @@ const [search, list, count, timing, chosen] = ["search", "list", "count", "timin
 const suggestions = new Suggestions(paint, complain);
 let shown = [], active = -1;
 
-function changed() {
-  const since = performance.now();
+function changed(event) {
   if (search.value.trim() === "") {
     suggestions.forget();
     close();
-  } else suggestions.ask(search.value, since);
+  } else suggestions.ask(search.value, event.timeStamp);
 }
 
 function paint(answer, since, serverTiming) {
@@ -98,7 +97,7 @@ const KEYS = {
   Escape: () => { suggestions.forget(); close(); },
 };
 
-search.addEventListener("input", (event) => event.isComposing || changed());
+search.addEventListener("input", (event) => event.isComposing || changed(event));
 search.addEventListener("compositionend", changed);
 search.addEventListener("keydown", (event) => {
   if (event.isComposing || !(event.key in KEYS)) return;

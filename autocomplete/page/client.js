@@ -1,6 +1,6 @@
 // One request a keystroke, and no stale answer: the first key asks at once, the keys of a fast typist are gathered,
 // a newer question aborts the older one, and an answer that is not the newest question's is never handed on.
-const GATHER_MS = 60;
+const GATHER_MS = 30;
 
 export class Suggestions {
   #newest = 0;

@@ -64,11 +64,11 @@ def _press(name: str, dice: list[float]) -> str:
     keys = name[:length]
     for chance, draws in ((0.20, dice[1:6]), (0.05, dice[6:11])):
         if draws[0] < chance and len(keys) > 2:
-            keys = _err(keys, draws[1:], dice[11] < 0.5)
+            keys = mistype(keys, draws[1:], dice[11] < 0.5)
     return keys
 
 
-def _err(keys: str, dice: list[float], noticed: bool) -> str:
+def mistype(keys: str, dice: list[float], noticed: bool) -> str:
     """One error, in the first letter in 3 of 100; when it is noticed, a backspace and the right key follow a wrong or an extra one."""
     at = 0 if dice[0] < 0.03 else 1 + int(dice[1] * (len(keys) - 1))
     right, kind = keys[at], dice[2]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from autocomplete.folding import fold, normal
 from autocomplete.highlight import spans
+from autocomplete.search import workspace
 from shared.errors import BadInput
 from tests.autocomplete.by_hand import suggester_of, texts
 
@@ -150,6 +151,14 @@ ANY = suggester_of(("a", 1), ("ab", 1), ("abc abc", 2), ("🎤", 3), ("!!!", 4),
 def test_a_list_of_no_length_is_refused(names, k):
     with pytest.raises(BadInput, match=r"k = -?\d+: expected 1 to 100"):
         names.suggest("a", k)
+
+
+def test_a_search_cut_short_says_so():
+    cut = suggester_of(*((f"{one}{two}{three}", 1) for one in "abcdef" for two in "abcdef" for three in "abcdef"))
+    assert not cut.suggest("abx").partial
+    cut._local.work = workspace(4)
+    assert cut.suggest("abx").partial
+    assert not cut.suggest("a", 1).partial
 
 
 def test_equal_weights_come_in_the_order_of_the_file():
