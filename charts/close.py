@@ -65,30 +65,23 @@ def _leaders(counts: pa.RecordBatch, places: int, scopes: list[str]) -> pa.Table
 
 @njit(cache=True, nogil=True)
 def _top(country: Ints, artist: Ints, units: Ints, plays: Ints, top: Ints) -> Ints:
-    """Fill top int64[scopes, places] with the rows that lead each country, in order; -1 stays where there are no more."""
+    """Fill top int64[scopes, places] with the rows that lead each country, in order; -1 stays where there are no more.
+
+    The total order: units, then counted plays, then the smaller artist id (~ turns an order around).
+    """
     places = top.shape[1]
     for row in range(artist.size):
         scope, at = country[row], places
-        last = top[scope, places - 1]
-        if last >= 0 and units[row] < units[last]:
-            continue  # nearly all of them, so this is worth two lines
-        while at > 0 and (top[scope, at - 1] < 0 or _leads(artist, units, plays, row, top[scope, at - 1])):
+        while at > 0:
+            above = top[scope, at - 1]
+            if above >= 0 and (units[above], plays[above], ~artist[above]) > (units[row], plays[row], ~artist[row]):
+                break
             at -= 1
         for place in range(places - 1, at, -1):
             top[scope, place] = top[scope, place - 1]
         if at < places:
             top[scope, at] = row
     return top
-
-
-@njit(cache=True, nogil=True)
-def _leads(artist: Ints, units: Ints, plays: Ints, a: int, b: int) -> bool:
-    """The total order of a chart: units, then counted plays, then the smaller artist id."""
-    if units[a] != units[b]:
-        return bool(units[a] > units[b])
-    if plays[a] != plays[b]:
-        return bool(plays[a] > plays[b])
-    return bool(artist[a] < artist[b])
 
 
 def difference(before: pa.Table, after: pa.Table) -> pa.Table:
