@@ -8,4 +8,5 @@ SYSTEM = System(
     answer="Factorise who played what once a week, score every track for every user exactly, drop what they know, publish atomically.",
     commands="discover_weekly.commands:add_verbs",
     router="discover_weekly.service:router",
+    page="page",
 )

@@ -16,7 +16,7 @@ def router(engines: Engines) -> APIRouter:
     """The route, over the store and the lake of `engines`."""
     api = APIRouter(tags=["discover_weekly"])
 
-    @api.get("/discover-weekly/{user_id}")
+    @api.get("/discover-weekly/{user_id:int}")  # digits only: other names under this path are the page's files
     def discover_weekly(user_id: int) -> dict[str, Any]:
         """This week's list of a user, in order, each track with its reason; 404 says whether the week or the user is missing."""
         return read_list(engines, user_id)

@@ -26,9 +26,7 @@ def add_capacity_verb(verbs: Any, assumptions: Any, estimate: Callable[[Any], li
     parser = verbs.add_parser("capacity", help="the back-of-the-envelope estimate; every assumption is a flag")
     for field in fields(assumptions):
         flag = "--" + field.name.replace("_", "-")
-        parser.add_argument(
-            flag, type=float, default=field.default, help=f"{field.metadata['meaning']} (%(default)g)"
-        )
+        parser.add_argument(flag, type=float, default=field.default, help=f"{field.metadata['meaning']} (%(default)g)")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=lambda arguments: _run(arguments, assumptions, estimate))
 

@@ -46,5 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"liner: {error.filename or 'input or output'}: {error.strerror or error}; nothing was published", file=sys.stderr)
+        print(
+            f"liner: {error.filename or 'input or output'}: {error.strerror or error}; nothing was published",
+            file=sys.stderr,
+        )
         return 1

@@ -40,7 +40,8 @@ def test_unknown_user_and_unpublished_week_are_told_apart(served):
 
 
 def test_a_user_id_that_is_none(served):
-    assert served[0].get("/discover-weekly/everybody").status_code == 422
+    assert served[0].get("/discover-weekly/everybody").status_code == 404
+    assert served[0].get(f"/discover-weekly/{10**30}").status_code == 404
 
 
 def test_store_rebuilt_from_the_lake(served):
@@ -57,4 +58,4 @@ def test_headers_and_metrics(served):
     response = client.get("/discover-weekly/3")
     assert "default-src 'self'" in response.headers["content-security-policy"]
     metrics = client.get("/metrics").text
-    assert 'route="/discover-weekly/{user_id}",status="200"} 1' in metrics
+    assert 'route="/discover-weekly/{user_id:int}",status="200"} 1' in metrics
