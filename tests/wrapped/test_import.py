@@ -1,6 +1,7 @@
 """An export is read to the row, whatever is in it, and nothing personal is repeated."""
 
 import json
+import os
 import random
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -289,3 +290,67 @@ def test_an_unknown_zone_and_card_are_refused(tmp_path, capsys):
 
 def test_the_generator_breaks_every_rule_there_is():
     assert set(exports.BROKEN) | {"video", "duplicate", ""} == set(importer.REASONS)
+
+
+def rejected(found):
+    return {name: count for name, count in found["rows"]["rejected"].items() if count}
+
+
+GOOD = json.dumps([new(NOON + timedelta(hours=n), 40_000, "Björk", "T") for n in range(3)], ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("raw", "plays", "problem"),
+    [
+        (GOOD.encode("utf-16"), 4, None),
+        (b"\xff" + GOOD.encode(), 3, "not UTF-8"),
+        (GOOD.encode("latin-1"), 1, "not UTF-8"),
+    ],
+)
+def test_other_encodings_cost_their_own_rows_at_most(tmp_path, raw, plays, problem):
+    (tmp_path / "endsong_0.json").write_bytes(raw)
+    dump(tmp_path / "endsong_1.json", [new(NOON, 50_000, "B", "T")])
+    found = read(tmp_path)
+    assert found["plays"] == plays
+    remarks = [(row["file"], row["problem"]) for row in found["problems"] if row["index"] == -1]
+    assert [file for file, said in remarks if problem and problem in said] == ["endsong_0.json"] * bool(problem)
+
+
+def test_a_file_name_that_is_not_utf8_is_read(tmp_path):
+    with open(os.fsencode(tmp_path) + b"/endsong_\xff.json", "w") as file:
+        file.write(GOOD)
+    dump(tmp_path / "endsong_1.json", [new(NOON, 50_000, "B", "T"), 5])
+    assert read(tmp_path)["plays"] == 4
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_torn_member_of_any_method_is_named(tmp_path, method):
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("endsong_0.json", GOOD * 40)
+        archive.writestr("endsong_1.json", GOOD)
+    raw = bytearray(path.read_bytes())
+    raw[70:90] = b"\xff" * 20
+    path.write_bytes(raw)
+    found = read(path)
+    assert (found["plays"], found["problems"][0]["file"]) == (3, "endsong_0.json")
+
+
+def test_an_unbalanced_quote_costs_its_own_row(tmp_path):
+    lines = [f"A,T{n},{1751371200 + 300 * n}" for n in range(100)]
+    lines[3] = 'A,"T3,1751371300'
+    lines[50] = f'"A, B","two\nlines",{1751371200 + 300 * 50}'
+    (tmp_path / "x.csv").write_text("\n".join(["artist,track,timestamp", *lines]))
+    found = read(tmp_path / "x.csv")
+    assert (found["plays"], found["rows"]["read"], rejected(found)) == (99, 100, {"broken_row": 1})
+    assert [problem["index"] for problem in found["problems"]] == [3]
+
+
+@pytest.mark.parametrize("letter", "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e")
+def test_only_a_line_end_ends_a_row(tmp_path, letter):
+    title = f"Foo{letter}Bar"
+    row = json.dumps({"artist": "A", "track": title, "timestamp": 1751371200}, ensure_ascii=False)
+    (tmp_path / "x.jsonl").write_text(row + "\n{torn\n")
+    (tmp_path / "x.csv").write_text(f"artist,track,timestamp\nA,{title},1751371200\n")
+    for name in ("x.jsonl", "x.csv"):
+        assert [track["name"] for track in read(tmp_path / name)["top_tracks"]] == [title]

@@ -4,6 +4,7 @@ A zip is somebody else's program for our memory and disk, so it is held to a num
 members are never written under names of their own: they get a number in a folder that goes away. Links in a folder are not followed.
 """
 
+import lzma
 import os
 import re
 import shutil
@@ -64,7 +65,7 @@ def opened(path: Path) -> Iterator[list[Found]]:
         elif zipfile.is_zipfile(path):
             found = _in_zip(path, stack, Path(folder))
         else:
-            found = [Found(path, path.name, kind_of(path.name) or _only_choice(path))]
+            found = [Found(path, _printable(path.name), kind_of(path.name) or _only_choice(path))]
         if not found:
             raise BadInput(f"{path}: nothing to read; expected {EXPECTED}")
         sizes = [file.member.file_size if file.member else file.path.stat().st_size for file in found]
@@ -87,7 +88,9 @@ def unpacked(file: Found) -> Iterator[Path | None]:
     try:
         with file.archive.open(file.member) as source, file.path.open("wb") as sink:
             shutil.copyfileobj(source, sink, 1 << 20)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # a full disk; bz2 calls torn data an OSError without a number
+            raise
         file.path.unlink(missing_ok=True)
         yield None
         return

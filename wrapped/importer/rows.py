@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,8 @@ FIELDS = {
 """What artist, track, time and duration are called in each shape of a row."""
 UNKNOWN_MS = -1
 SCROBBLE = ("artist", "track", "timestamp")
+MOST_LINES = 10
+"""A field of a table may hold line ends; a quote that is not closed after so many lines was damaged."""
 STATEMENT = (Path(__file__).parent / "rows.sql").read_text()
 BETWEEN_ROWS = re.compile(r"\}\s*,?\s*(?=\{)")
 SPACE = re.compile(r"[\s,]*")
@@ -77,7 +80,7 @@ def _read_file(database: duckdb.DuckDBPyConnection, file: Found, now_ms: int) ->
             torn = _find_rows(connection, path, file)
             table = connection.sql(STATEMENT, params=values).to_arrow_table()
             torn = torn or ([] if table.num_rows else _walk(connection, _text(file.path), file))
-        except duckdb.Error:  # not well-formed throughout, which may show only while it is read
+        except (duckdb.Error, UnicodeDecodeError):  # not well-formed throughout, which may show only while it is read
             torn = _walk(connection, _text(file.path), file)
             table = connection.sql(STATEMENT, params=values).to_arrow_table()
     return table, torn + _broken_rows(file, table)
@@ -99,7 +102,7 @@ def _find_rows(connection: duckdb.DuckDBPyConnection, path: Path | None, file: F
     """Let the view `elements` be the file's rows."""
     if path is None:
         return [*_walk(connection, "[]", file), Problem(file.name, -1, "", "cannot be unpacked")]
-    if file.kind == "csv":
+    if file.kind == "csv" or SURROGATE.search(str(path)):  # DuckDB opens no path that is not UTF-8
         return _walk(connection, _text(path), file)
     form = "newline_delimited" if file.kind == "jsonl" else "array"
     escaped = re.sub(r"([*?\[])", r"[\1]", str(path)).replace("'", "''")
@@ -115,9 +118,11 @@ def _walk(connection: duckdb.DuckDBPyConnection, text: str, file: Found) -> list
     problems = []
     for element in walk(text):
         if isinstance(element, tuple):
-            problems.append(Problem(file.name, len(found) if element[0] else -1, "", element[1]))
+            problems.append(Problem(file.name, -1, "", *element))
         else:
             found.append(element)
+    if SURROGATE.search(text):
+        problems.append(Problem(file.name, -1, "", "not UTF-8; rows with other bytes in them are left out"))
     connection.register("walked", pa.table({"json": pa.array(found, pa.string())}))
     valid = "select case when json_valid(json) then cast(json as json) end as json from walked"
     connection.execute(f"create or replace temp view elements as {valid}")
@@ -131,14 +136,14 @@ def _text(path: Path) -> str:
     return raw.decode("utf-16", "replace") if wide else raw.decode("utf-8-sig", "surrogateescape")
 
 
-Walk = Iterator["str | tuple[bool, str] | None"]
-"""What a walk finds: a row's JSON, None for a broken row, or a remark (whether it is about the next row, and what)."""
+Walk = Iterator["str | tuple[str] | None"]
+"""What a walk finds: a row's JSON, None for a broken row, or a remark about the file, in a tuple."""
 
 
 def _walk_array(text: str) -> Walk:
     at = SPACE.match(text, 0).end()  # type: ignore[union-attr]
     if at == len(text):
-        yield False, "empty file"
+        yield ("empty file",)
         return
     in_array = text[at] == "["
     at += in_array
@@ -146,7 +151,7 @@ def _walk_array(text: str) -> Walk:
         at = SPACE.match(text, at).end()  # type: ignore[union-attr]
         if at == len(text) or (in_array and text[at] == "]"):
             if (in_array and text[at + 1 :].strip()) or (in_array and at == len(text)):
-                yield False, "ends in the middle" if at == len(text) else "goes on after its end"
+                yield ("ends in the middle" if at == len(text) else "goes on after its end",)
             return
         try:
             _, end = DECODER.raw_decode(text, at)
@@ -161,24 +166,37 @@ def _walk_array(text: str) -> Walk:
 
 
 def _walk_lines(text: str) -> Walk:
-    for line in text.splitlines():
+    for line in StringIO(text, newline=None):  # not splitlines(): it cuts at U+2028, which may stand in a title
         if line.strip():
             yield None if SURROGATE.search(line) else line
 
 
 def _walk_csv(text: str) -> Walk:
-    lines = csv.reader(text.splitlines(keepends=True))
+    lines = list(StringIO(text, newline=None))
+    first = lines[0] if lines else ""
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    names, at = _csv_record(lines, 0, delimiter, 0)
+    header = [name.strip().lower() for name in names or []]
+    missing = [name for name in SCROBBLE if name not in header]
+    if missing:
+        yield (f"no column {', '.join(missing)}; expected {', '.join(SCROBBLE)}",)
+        return
+    places = [(name, header.index(name)) for name in SCROBBLE]
+    while at < len(lines):
+        row, at = _csv_record(lines, at, delimiter, len(header))
+        if row is None:
+            yield None
+        elif row:
+            found = json.dumps({name: row[place] for name, place in places if place < len(row)}, ensure_ascii=False)
+            yield None if SURROGATE.search(found) else found
+
+
+def _csv_record(lines: list[str], at: int, delimiter: str, width: int) -> tuple[list[str] | None, int]:
+    """The record that begins at a line (None: damaged, which costs that line alone), and the line after it."""
+    reader = csv.reader(lines[at : at + MOST_LINES], delimiter=delimiter, strict=True)
     try:
-        header = [name.strip().lower() for name in next(lines, [])]
-        missing = [name for name in SCROBBLE if name not in header]
-        if missing:
-            yield False, f"no column {', '.join(missing)}; expected {', '.join(SCROBBLE)}"
-            return
-        places = [(name, header.index(name)) for name in SCROBBLE]
-        for row in lines:
-            if row:
-                found = json.dumps({name: row[at] for name, at in places if at < len(row)}, ensure_ascii=False)
-                yield None if SURROGATE.search(found) else found
+        row = next(reader, [])
     except csv.Error:
-        yield None
-        yield True, "not readable as CSV from here on"
+        return None, at + 1
+    torn = reader.line_num > 1 and len(row) != width
+    return (None, at + 1) if torn else (row, at + max(1, reader.line_num))
