@@ -15,7 +15,7 @@ from shared.bootstrap import Engines, engines
 from shared.clock import DEMO_NOW, iso_week
 from shared.files import open_parquet
 from shared.lake import Dataset, Lake
-from shared.output import print_json, print_next, size_of
+from shared.output import print_json, print_next, short, size_of
 from shared.settings import Settings as House
 
 JUDGED_WITH = {  # chosen by `evaluate` on worlds of other seeds; a search here would take the demo's minute
@@ -100,8 +100,8 @@ def print_places(opened: Engines, world: Lake, lists: Dataset) -> None:
     print(
         f"\n{report['lists']:,} lists, {report['short_lists']} short; every rule counted again before publishing: 0 violations"
     )
-    print(f"world   {world.root}  ({size_of(world.root)})")
+    print(f"world   {short(world.root)}  ({size_of(world.root)})")
     print(
         f"lists   {Path(lists.paths[0]).parent}  ({lists.rows:,} rows, digest {lists.digest}, model {lists.details['model']})"
     )
-    print(f"vectors {opened.lake.root / 'discover_weekly' / 'track_vectors'}")
+    print(f"vectors {short(opened.lake.root / 'discover_weekly' / 'track_vectors')}")

@@ -14,6 +14,11 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
+def short(path: Path) -> Path:
+    """A path as a person would type it from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def size_of(path: Path) -> str:
     """Bytes under a path, for a person: `12.3 MB`."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
