@@ -137,8 +137,8 @@ def test_a_broken_file_names_file_index_and_field_and_the_rest_loads(tmp_path, c
         (b"[ROW, {\"x\": \"\xff\xfe\"}, ROW2]", 2, 1),
         (b"[ROW, {\"x\": \"\\ud800\"}, ROW2]", 2, 1),
         (b"[ROW, {\"x\": NaN, \"x\": 1}, ROW2]", 2, 1),
-        (b"[" * 100_000, 0, 1),
-        (b"\x00\x01\x02", 0, 1),
+        (b"[" * 100_000, None, 1),
+        (b"\x00\x01\x02", None, 1),
     ],
 )  # fmt: skip
 def test_files_that_are_no_json(tmp_path, text, plays, broken):
@@ -147,7 +147,7 @@ def test_files_that_are_no_json(tmp_path, text, plays, broken):
     path = tmp_path / "endsong_0.json"
     path.write_bytes(text)
     if plays is None:
-        with pytest.raises(BadInput, match=r"endsong_0\.json: empty file"):
+        with pytest.raises(BadInput, match=r"endsong_0\.json: (empty file|not a listening history)"):
             read(path)
         return
     found = read(path)
@@ -354,3 +354,59 @@ def test_only_a_line_end_ends_a_row(tmp_path, letter):
     (tmp_path / "x.csv").write_text(f"artist,track,timestamp\nA,{title},1751371200\n")
     for name in ("x.jsonl", "x.csv"):
         assert [track["name"] for track in read(tmp_path / name)["top_tracks"]] == [title]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("Playlist1.json", {"playlists": [{"name": "x", "items": []}]}),
+        ("Userdata.json", {"username": "secret-name"}),
+        ("endsong_0.json", {"items": json.loads(GOOD)}),
+    ],
+)
+def test_another_file_of_the_export_is_no_history(tmp_path, capsys, name, content):
+    code, _, error = run(capsys, dump(tmp_path / name, content), "--year", YEAR)
+    assert code == 2
+    assert "not a listening history" in error
+    assert "give Streaming_History_Audio_" in error
+    assert "secret" not in error
+
+
+def test_zips_in_a_folder_are_read(tmp_path):
+    for number in range(2):
+        with zipfile.ZipFile(tmp_path / f"{number}.zip", "w") as archive:
+            archive.writestr("a/endsong_0.json", GOOD.replace("Björk", f"B{number}"))
+    assert read(tmp_path)["plays"] == 6
+    (tmp_path / "1.zip").write_bytes((tmp_path / "0.zip").read_bytes()[:-40])
+    for path in (tmp_path, tmp_path / "1.zip"):
+        with pytest.raises(BadInput, match=r"1\.zip: not a whole zip; download the export again"):
+            read(path)
+
+
+def test_a_bomb_is_refused_unopened(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SMALL_BYTES", 1_000_000)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("endsong_0.json", b"[" + b" " * 2_000_000 + b"]")
+    with pytest.raises(BadInput, match="no export does that"):
+        read(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("comma", ",;")
+def test_moments_and_names_as_scrobblers_write_them(tmp_path, comma):
+    moments = ["1751371200.0", "1751371201000", "1751371202000000"]
+    lines = [
+        "artist,track,timestamp",
+        *(f"A,T,{moment}" for moment in moments),
+        "\u00a0,T,1751371203",
+        "A,\u200b,1751371204",
+    ]
+    (tmp_path / "x.csv").write_text("\n".join([*lines, "A,T,", "A"]).replace(",", comma))
+    found = read(tmp_path / "x.csv")
+    assert (found["plays"], rejected(found)) == (3, {"no_track": 3, "bad_time": 1})
+    assert sum(map(sum, found["clock"])) == found["clock"][1][14] == 3
+    assert [(row["index"], row["field"]) for row in found["problems"]] == [
+        (3, "artist"),
+        (4, "track"),
+        (5, "timestamp"),
+        (6, "track"),
+    ]

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import NamedTuple
 
 from shared.errors import BadInput
@@ -21,6 +21,9 @@ from shared.errors import BadInput
 MOST_FILES = 5_000
 MOST_FILE_BYTES = 1 << 30
 MOST_BYTES = 8 << 30
+MOST_RATIO = 200
+SMALL_BYTES = 50_000_000
+"""A member that is larger than this, and more than MOST_RATIO times what it was packed into, is a bomb."""
 KINDS = (
     ("video", re.compile(r"streaming_?history_?video.*\.json$", re.I)),
     ("podcast", re.compile(r"streaming_?history_?podcast.*\.json$", re.I)),
@@ -61,7 +64,7 @@ def opened(path: Path) -> Iterator[list[Found]]:
         )
     with TemporaryDirectory(prefix="liner-import-") as folder, ExitStack() as stack:
         if path.is_dir():
-            found = _in_folder(path)
+            found = _in_folder(path, stack, Path(folder))
         elif zipfile.is_zipfile(path):
             found = _in_zip(path, stack, Path(folder))
         else:
@@ -104,18 +107,24 @@ def kind_of(name: str) -> str | None:
 
 
 def _only_choice(path: Path) -> str:
+    if path.suffix.lower() == ".zip":
+        raise BadInput(f"{path}: not a whole zip; download the export again")
     if path.suffix.lower() != ".json":
         raise BadInput(f"{path}: not a zip, and not named .json, .csv or .jsonl; give the export as it was downloaded")
     return "export"
 
 
-def _in_folder(path: Path) -> list[Found]:
+def _in_folder(path: Path, stack: ExitStack, unpack: Path) -> list[Found]:
     found = []
     for folder, _, names in os.walk(path, followlinks=False):
         for name in names:
             file, kind = Path(folder) / name, kind_of(name)
-            if kind and file.is_file() and not file.is_symlink():
-                found.append(Found(file, _printable(name), kind))
+            if file.is_symlink() or not file.is_file():
+                continue
+            if file.suffix.lower() == ".zip" and zipfile.is_zipfile(file):
+                found += _in_zip(file, stack, Path(mkdtemp(dir=unpack)))
+            elif kind or file.suffix.lower() == ".zip":
+                found.append(Found(file, _printable(name), kind or _only_choice(file)))
     return found
 
 
@@ -128,6 +137,10 @@ def _in_zip(path: Path, stack: ExitStack, folder: Path) -> list[Found]:
     for number, member in enumerate(archive.infolist()):
         kind = kind_of(PurePosixPath(member.filename).name)
         if kind and not member.is_dir():
+            if member.file_size > max(SMALL_BYTES, MOST_RATIO * member.compress_size):
+                raise BadInput(
+                    f"{path}: a member of {member.file_size:,} bytes is packed into {member.compress_size:,}; no export does that"
+                )
             found.append(
                 Found(folder / f"{number:05d}", _printable(PurePosixPath(member.filename).name), kind, archive, member)
             )

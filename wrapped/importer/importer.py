@@ -16,13 +16,15 @@ import pyarrow.compute as pc
 from shared.clock import Clock
 from shared.errors import BadInput
 from wrapped.bucket import code_table
-from wrapped.importer.files import Problem, opened
+from wrapped.importer.files import EXPECTED, Problem, opened
 from wrapped.importer.rows import REASONS, UNKNOWN_MS, Rows, read_rows
 from wrapped.local_time import local_time, year_days, zone_named
 from wrapped.year import COUNTED_MS, NONE, Array, Calendar, Plays, Reviews, review
 
 MINUTE_MS = 60_000
 DUPLICATE = REASONS.index("duplicate")
+NO_HISTORY = (REASONS.index("broken_row"), REASONS.index("no_track"))
+"""What every row of another file of the export comes to."""
 
 
 class Imported(NamedTuple):
@@ -45,6 +47,9 @@ def import_year(path: Path, year: int, zone: str, clock: Clock) -> Imported:
         rows, problems = read_rows(files, clock())
     if len(rows.reason) == 0 and problems:
         raise BadInput(f"{path}: {problems[0].file}: {problems[0].problem}; nothing could be read")
+    if len(rows.reason) and np.isin(rows.reason, NO_HISTORY).all():
+        why = f"{problems[0].file}: {problems[0].problem}"
+        raise BadInput(f"{path}: not a listening history ({why}); give {EXPECTED}")
     good = np.flatnonzero(rows.reason == 0)
     artist, track, dimensions = _numbered(rows, good)
     twice = _duplicates(rows.precise[good], rows.at_ms[good], track, rows.ms[good])

@@ -39,6 +39,8 @@ FIELDS = {
 """What artist, track, time and duration are called in each shape of a row."""
 UNKNOWN_MS = -1
 SCROBBLE = ("artist", "track", "timestamp")
+UNSEEN = " \t\r\n\u00a0\u00ad\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u2060\u3000\u3164\ufeff"
+"""Blanks and letters of no width."""
 MOST_LINES = 10
 """A field of a table may hold line ends; a quote that is not closed after so many lines was damaged."""
 STATEMENT = (Path(__file__).parent / "rows.sql").read_text()
@@ -75,7 +77,7 @@ def _read_file(database: duckdb.DuckDBPyConnection, file: Found, now_ms: int) ->
     """One file's rows, and its problems."""
     with unpacked(file) as path, database.cursor() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        values = {"kind": file.kind, "earliest": EARLIEST_MS, "now": now_ms}
+        values = {"kind": file.kind, "earliest": EARLIEST_MS, "now": now_ms, "unseen": UNSEEN}
         try:
             torn = _find_rows(connection, path, file)
             table = connection.sql(STATEMENT, params=values).to_arrow_table()

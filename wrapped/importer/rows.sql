@@ -1,5 +1,6 @@
 -- DuckDB only. What a row of an export or a list of scrobbles says, and why it is no play: the number of the first reason that holds.
--- elements(json): one JSON value a row, null where it could not be read. Parameters: kind of the file, earliest and present moment, ms.
+-- elements(json): one JSON value a row, null where it could not be read. Parameters: kind of the file, earliest
+-- and present moment in ms, and the letters that nobody sees, of which no name is made.
 with fields as (
     select json, json_extract_string(json, [
         '$.ts', '$.endTime', '$.timestamp', '$.listened_at',
@@ -14,11 +15,13 @@ with fields as (
     select
         json,
         case when v[1] is not null then 'new' when v[2] is not null then 'old'
-             when coalesce(v[3], v[4]) is not null then 'scrobble' else 'new' end as shape,
+             when $kind = 'csv' or coalesce(v[3], v[4], v[9], v[10], v[13], v[14]) is not null then 'scrobble'
+             when coalesce(v[6], v[8], v[12]) is not null then 'old' else 'new' end as shape,
         coalesce(v[1], v[2], v[3], v[4]) as moment,
+        try_cast(regexp_extract(coalesce(v[3], v[4]), '^([0-9]{1,17})([.][0-9]+)?$', 1) as bigint) as epoch,
         case when regexp_full_match(coalesce(v[5], v[6]), '-?[0-9]{1,18}') then cast(coalesce(v[5], v[6]) as bigint) end as ms,
-        nullif(trim(coalesce(v[7], v[8], v[9], v[10]), e' \t\r\n'), '') as track,
-        nullif(trim(coalesce(v[11], v[12], v[13], v[14]), e' \t\r\n'), '') as artist,
+        nullif(trim(coalesce(v[7], v[8], v[9], v[10]), $unseen), '') as track,
+        nullif(trim(coalesce(v[11], v[12], v[13], v[14]), $unseen), '') as artist,
         coalesce(v[15], v[16], v[17]) is not null as is_podcast,
         coalesce(v[18], v[19], v[20]) is not null as is_audiobook
     from fields
@@ -33,8 +36,8 @@ with fields as (
     from shaped
 ), timed as (
     select *, case
-        when shape = 'scrobble' and regexp_full_match(moment, '[0-9]{1,15}')
-            then cast(moment as bigint) * case when cast(moment as bigint) < 100000000000 then 1000 else 1 end
+        when shape = 'scrobble' and epoch is not null -- seconds, milliseconds or microseconds, by their magnitude
+            then case when epoch < 100000000000 then epoch * 1000 when epoch < 100000000000000 then epoch else epoch // 1000 end
         when regexp_full_match(moment, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?')
             then epoch_ms(try_cast(moment as timestamptz))
         when shape = 'scrobble'
