@@ -99,8 +99,11 @@ def _emit(found, results, identifier, score, penalty):  # type: ignore[no-untype
 @njit(**INLINED)
 def _push_rest(trie, scores, work, kind, node, last, spent):  # type: ignore[no-untyped-def]
     """After the best name below `node`: the next sibling, and the siblings along the way down to that name."""
-    if node + 1 < last and (kind == BELOW or head(trie, node + 1) == TERMINAL):
-        _push_names(trie, scores, work, kind, node + 1, last, spent)
+    sibling = node + 1
+    while kind == ENDING and sibling < last and head(trie, sibling) != TERMINAL:
+        sibling += 1
+    if sibling < last:
+        _push_names(trie, scores, work, kind, sibling, last, spent)
     child, end = children(trie, node)
     while child < end:
         if child + 1 < end:
@@ -165,10 +168,10 @@ def _reached(trie, scores, work, whole, node, offset, spent):  # type: ignore[no
         return
     if not whole:
         _push_names(trie, scores, work, BELOW, node, node + 1, spent)
-    if at == end:
-        for child in range(first, last):
-            if head(trie, child) == TERMINAL:
-                _push_names(trie, scores, work, ENDING, child, child + 1, spent)
+    for child in range(first, last if at == end else first):
+        if head(trie, child) == TERMINAL:  # the best name that ends here; `_push_rest` goes on to the others
+            _push_names(trie, scores, work, ENDING, child, last, spent)
+            return
 
 
 @njit(**INLINED)

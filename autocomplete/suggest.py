@@ -37,7 +37,7 @@ FOUND_BY = ("name", "word", "words", "guess")
 BY_GUESS = 3
 GUESSES = 16
 MOST_SUGGESTIONS = 100
-FETCH = 4
+FETCH = 2
 """How many times k are retrieved when there are types to share the list."""
 
 Rows = npt.NDArray[np.int64]  # (n, 4) of id, score, penalty, how

@@ -95,6 +95,10 @@ def test_an_index_that_does_not_find_its_names_is_not_published(tmp_path):
     check(index.load(tmp_path))
 
 
+def test_a_heavy_one_letter_name_passes_the_gate():
+    check(index.build(terms_of(*((f"m{n}", 100 - n) for n in range(60)), ("m", 60))))
+
+
 def test_a_full_disk_leaves_the_old_index(tmp_path, monkeypatch):
     publish(index.build(TERMS), tmp_path)
     before = (tmp_path / "manifest.json").read_text()

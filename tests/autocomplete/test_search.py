@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autocomplete.edits import edits_allowed
 from autocomplete.folding import to_symbols
-from autocomplete.search import ID, NO_FLOOR, REFUSED, SCORE, best_first, workspace
+from autocomplete.search import ID, NO_FLOOR, REFUSED, SCORE, USED, best_first, workspace
 from autocomplete.trie import build_from_text
 from autocomplete.words import BY_NAME, WORD_START_PENALTY, build, by_word_start
 from tests.autocomplete import oracle
@@ -142,6 +142,14 @@ def test_likely_errors_cost_less(cheap, dear):
     trie = build_from_text(pa.array(["metallica"]), np.zeros(1, np.int32))
     score = {typed: found_by_search(trie, frozen(np.zeros(1)), to_symbols(typed), 1)[0][1] for typed in (cheap, dear)}
     assert score[cheap] > score[dear]
+
+
+def test_a_hundred_thousand_names_alike_are_no_burden():
+    count = 100_000
+    trie = build_from_text(pa.array(["intro"] * count + ["introspective"]), np.arange(count + 1, dtype=np.int32))
+    scores = frozen(np.zeros(count + 1))
+    assert [term for term, _ in found_by_search(trie, scores, to_symbols("intro"), 5)] == [0, 1, 2, 3, 4]
+    assert WORK.counts[USED] < 100
 
 
 def test_a_search_cut_short_says_so():

@@ -28,10 +28,11 @@ import uvicorn
 from playwright.sync_api import sync_playwright
 
 from autocomplete import index, words
+from autocomplete.edits import edits_allowed
 from autocomplete.evaluate import evaluate_file
-from autocomplete.folding import fold
+from autocomplete.folding import fold, to_symbols
 from autocomplete.pipeline import build_from_file
-from autocomplete.search import ID
+from autocomplete.search import ID, NO_FLOOR, best_first, workspace
 from autocomplete.suggest import Suggester
 from autocomplete.trie import build_from_text
 from shared.bootstrap import Engines
@@ -195,6 +196,26 @@ LIMITED = ("SymSpell over prefixes", "fast-autocomplete")
 PACKAGES = ("marisa-trie", "rapidfuzz", "symspellpy", "tantivy", "fast-autocomplete")
 
 
+def answer_all(benchmark, group, stream, ask):
+    """Ask every keystroke, timed one by one and together: (microseconds, answers)."""
+    times: list[float] = []
+    answers: list[list[str]] = []
+
+    def run():
+        times.clear()
+        answers.clear()
+        for typed, _ in stream.queries:
+            began = time.thread_time_ns()
+            answers.append(ask(typed))
+            times.append((time.thread_time_ns() - began) / 1000)
+
+    benchmark.group = group
+    ask(stream.queries[0][0])
+    benchmark.pedantic(run, rounds=1)
+    assert all(len(answer) <= K and len(set(answer)) == len(answer) for answer in answers)
+    return times, answers
+
+
 def note(benchmark, stream, terms, built_s, times_us, answers):
     """What stands beside the time: quality, the distribution of CPU time a call, the build."""
     found = [wanted in answer for (_, wanted), answer in zip(stream.queries, answers, strict=True)]
@@ -208,7 +229,7 @@ def note(benchmark, stream, terms, built_s, times_us, answers):
         "p99": f"{p99:,.0f} µs",
         "success@5": f"{np.mean(found):.3f}",
         "from 6 letters": f"{np.mean(long):.3f}",
-        "build": f"{built_s:.1f} s",
+        **({} if built_s is None else {"build": f"{built_s:.1f} s"}),
     }
 
 
@@ -218,20 +239,7 @@ def test_keystrokes(benchmark, stream, contestant):
     started = time.perf_counter()
     ask = PEERS[contestant](stream)
     built_s = time.perf_counter() - started
-    times: list[float] = []
-    answers: list[list[str]] = []
-
-    def run():
-        times.clear()
-        answers.clear()
-        for typed, _ in stream.queries:
-            began = time.thread_time_ns()
-            answers.append(ask(typed))
-            times.append((time.thread_time_ns() - began) / 1000)
-
-    benchmark.group = "autocomplete-keystrokes"
-    benchmark.pedantic(run, rounds=1)
-    assert all(len(answer) <= K and len(set(answer)) == len(answer) for answer in answers)
+    times, answers = answer_all(benchmark, "autocomplete-keystrokes", stream, ask)
     benchmark.extra_info["versions"] = {name: version(name) for name in PACKAGES}
     note(
         benchmark,
@@ -241,6 +249,55 @@ def test_keystrokes(benchmark, stream, contestant):
         times,
         answers,
     )
+
+
+def scan(stream, _):
+    """Every name, every time."""
+    return lambda typed: [name for name in stream.names if name.startswith(typed)][:K]
+
+
+def without_errors(_, suggester):
+    """The best of each subtree, no edits."""
+    return lambda typed: _names(suggester, suggester.ranked(typed, K, False)[0])
+
+
+def with_errors(_, suggester):
+    """Edits, names only from their beginning."""
+    found, work = np.zeros((K, 4), np.int64), workspace()
+    names, scores = suggester.index.names, suggester.index.scores
+
+    def ask(typed):
+        query = to_symbols(typed)
+        count = best_first(names, scores, query, edits_allowed(len(query)), False, NO_FLOOR, found, work)
+        return _names(suggester, found[:count])
+
+    return ask
+
+
+def with_words(_, suggester):
+    """Everything: words too, and a guess when nothing was found."""
+    return lambda typed: _names(suggester, suggester.ranked(typed, K)[0])
+
+
+def _names(suggester, rows):
+    return [suggester.index.text(term) for term in rows[:, ID].tolist()]
+
+
+STEPS = {
+    "scan and sort": scan,
+    "+ trie with the best of each subtree": without_errors,
+    "+ edits, best first": with_errors,
+    "+ words and guesses": with_words,
+}
+
+
+@pytest.mark.parametrize("contestant", STEPS)
+def test_steps(benchmark, stream, contestant):
+    """What each step of the answer is worth, on the same keystrokes."""
+    suggester = Suggester(index.build(terms_of(*zip(stream.names, stream.weights.tolist(), strict=True))))
+    suggester.warm_up()
+    times, answers = answer_all(benchmark, "autocomplete-steps", stream, STEPS[contestant](stream, suggester))
+    note(benchmark, stream, len(stream.names), None, times, answers)
 
 
 @pytest.mark.parametrize("contestant", ["Lucene, exact", "Lucene, 1 edit", "Lucene, 2 edits"])
@@ -301,6 +358,7 @@ def test_build(benchmark, stream, contestant, tmp_path):
     benchmark.extra_info.update(mapped_ms=mapped_ms, bytes_per_term=built.bytes / count)
     benchmark.extra_info["show"] = {
         "names": f"{count:,}",
+        "letters a name": f"{np.mean([len(name) for name in stream.names]):.0f}",
         "bytes a name": f"{built.bytes / count:.0f}",
         "holds": "names, display text, weights, words",
         "mapped by another process in": f"{mapped_ms:.1f} ms",

@@ -92,7 +92,10 @@ def test_a_late_answer_is_never_painted(box):
         held.append(route) if text == "m" else route.continue_()
 
     box.route("**/autocomplete/suggest*", hold)
-    box.keyboard.type("m")
+    with box.expect_request(lambda request: request.url.endswith("q=m")):
+        box.keyboard.type("m")
+    while not held:  # the request is out; wait until its route is in our hands
+        box.wait_for_timeout(1)
     type_and_wait(box, "eta")
     painted = lines(box)
     for route in held:
