@@ -9,9 +9,10 @@ from shared.errors import BadInput
 from shared.lake import Dataset, Lake
 from shared.output import print_json, print_next, size_of
 from shared.settings import Settings
+from wrapped.cards.fonts import visible
 from wrapped.cards.png import draw_png
 from wrapped.cards.scene import Card
-from wrapped.cards.story import story
+from wrapped.cards.story import counted, story
 from wrapped.cards.svg import draw_svg
 from wrapped.pipeline import Source, run_year
 from wrapped.sources import source_at, world_source
@@ -88,6 +89,7 @@ def write_cards(facts: dict[str, Any], name: str, out: Path) -> list[Path]:
     """Draw the card `name` into the file `out`, or `all` cards as PNG into the folder `out`; returns what was written."""
     cards = story(facts)
     if name == "all":
+        check_place(out, folder=True)
         out.mkdir(parents=True, exist_ok=True)
         paths = [out / f"{number:02d}-{card.name}.png" for number, card in enumerate(cards, 1)]
         for path, card in zip(paths, cards, strict=True):
@@ -102,13 +104,27 @@ def write_cards(facts: dict[str, Any], name: str, out: Path) -> list[Path]:
 
 
 def write_card(card: Card, path: Path) -> None:
-    """Write a card as .png or .svg; BadInput for another ending or a folder that is not there."""
-    if path.suffix.lower() not in (".png", ".svg"):
-        raise BadInput(f"{path}: a card is a .png or .svg file; give one of these endings")
+    """Write a card as .png or .svg; BadInput where `check_place` says so."""
+    check_place(path, folder=False)
     try:
         path.write_bytes(draw_png(card) if path.suffix.lower() == ".png" else draw_svg(card).encode())
     except OSError as error:
         raise BadInput(f"{path}: cannot be written ({error.strerror}); give another place") from error
+
+
+def check_place(out: Path, folder: bool) -> None:
+    """BadInput where no card (or no folder of cards) can be written; asked before the work is done that it would cost."""
+    if folder:
+        above = next(place for place in (out, *out.absolute().parents) if place.exists())
+        if not above.is_dir():
+            raise BadInput(f"{above}: is a file; give a folder for the cards")
+        return
+    if out.suffix.lower() not in (".png", ".svg"):
+        raise BadInput(f"{out}: a card is a .png or .svg file; give one of these endings")
+    if out.is_dir() or not out.parent.is_dir():
+        raise BadInput(
+            f"{out}: {'is a folder' if out.is_dir() else 'no such folder'}; give a file in a folder that is there"
+        )
 
 
 def print_facts(facts: dict[str, Any]) -> None:
@@ -118,24 +134,25 @@ def print_facts(facts: dict[str, Any]) -> None:
         print(f"\n{facts['year']}: no play of 30 seconds or more; nothing to tell.")
         return
     print(
-        f"\n{facts['year']}, {interval['from']} to {interval['to']}: {facts['minutes']:,} minutes, {facts['plays']:,} plays, ",
-        end="",
+        f"\n{facts['year']}, {interval['from']} to {interval['to']}:",
+        f"{counted(facts['minutes'], 'minute')}," if facts["minutes"] else "no durations,",
+        f"{counted(facts['plays'], 'play')}, {counted(facts['distinct_artists'], 'artist')},",
+        counted(facts["distinct_tracks"], "song"),
     )
-    print(f"{facts['distinct_artists']:,} artists, {facts['distinct_tracks']:,} songs")
     for heading, rows in (("Top artists", facts["top_artists"]), ("Top songs", facts["top_tracks"])):
         print(f"\n  {heading}")
         for place, row in enumerate(rows, 1):
-            name = f"{row['name']} – {row['artist']}" if "artist" in row else row["name"]
-            print(f"  {place}. {name[:56]:56} {row['plays']:6,} plays {row['minutes']:7,} min")
+            name = visible(f"{row['name']} – {row['artist']}" if "artist" in row else row["name"])
+            minutes = f" {row['minutes']:7,} min" if facts["minutes"] else ""
+            print(f"  {place}. {name[:56]:56} {counted(row['plays'], 'play'):>12}{minutes}")
     busiest = [sum(row[hour] for row in facts["clock"]) for hour in range(24)]
     print(f"\n  Clock           {_sparkline(busiest)}  0–23 h")
     print(f"  Months          {_sparkline(facts['months'])}  top: {facts['top_month']}")
     streak = facts["streak"]
-    print(f"  Longest streak  {streak['days']} days, from {streak['from']} to {streak['to']}")
+    print(f"  Longest streak  {counted(streak['days'], 'day')}, from {streak['from']} to {streak['to']}")
     if facts["discoveries"]:
-        print(
-            f"  Discoveries     {facts['discoveries']['artists']:,} artists, most of all {facts['discoveries']['top']['name']}"
-        )
+        found = facts["discoveries"]
+        print(f"  Discoveries     {counted(found['artists'], 'artist')}, most of all {visible(found['top']['name'])}")
     if facts["personality"]:
         print(f"  Personality     {facts['personality']['name']}: {facts['personality']['line']}")
 

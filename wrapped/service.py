@@ -35,6 +35,7 @@ def router(engines: Engines) -> APIRouter:
         said = read_facts(engines.lake, user, year)
         return {
             **said,
+            "user": str(user),  # a JSON number of 64 bits does not survive a browser
             "cards": [{"name": card.name, "alt": card.alt, "ground": card.theme.ground} for card in story(said)],
         }
 
@@ -59,8 +60,8 @@ def find_card(engines: Engines, year: int, user: int, name: str) -> Card:
     return cards[name]
 
 
-def talkative(engines: Engines, year: int) -> list[int]:
+def talkative(engines: Engines, year: int) -> list[str]:
     """A few users of the first bucket, those with the most plays first."""
     shard = engines.lake.dataset("wrapped/years", str(year)).shards[0]
     rows = read_shard(shard.path, ["user_id", "plays"]).to_pylist()
-    return [row["user_id"] for row in sorted(rows, key=lambda row: (-row["plays"], row["user_id"]))[:SHOWN_USERS]]
+    return [str(row["user_id"]) for row in sorted(rows, key=lambda row: (-row["plays"], row["user_id"]))[:SHOWN_USERS]]

@@ -5,6 +5,7 @@ if they know it `genre` and `time_zone` (text, IANA name; UTC otherwise).
 """
 
 import hashlib
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def own_source(engine: Engine, path: Path) -> Source:
     names = engine.query(OWN_NAMES.format(genre=genre), {"plays": plays})
     artists, titles = names["artist"].to_pylist(), names["track"].to_pylist()
     keys = pa.array([artist + SEPARATOR + title for artist, title in zip(artists, titles, strict=True)], pa.string())
+    artists, titles = ([unicodedata.normalize("NFC", name) for name in spelled] for spelled in (artists, titles))
     return Source(plays, keys, artists, titles, names["genre"].to_pylist(), None)
 
 

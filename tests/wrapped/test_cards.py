@@ -153,3 +153,26 @@ def test_every_user_of_the_world_has_a_story(tiny_years):
         said = read_facts(lake, user)
         assert 1 <= len(story(said)) <= 10
         assert said["interval"] is None or said["interval"]["from"] >= "2026-01-01"
+
+
+def test_the_clock_and_the_personality_agree_about_the_night():
+    for night, personality in ((30, 4), (50, 5)):  # of 80 plays; the busiest hour is midnight either way
+        clock = [night, *[0] * 9, *[(80 - night) // 10] * 10, *[0] * 148]
+        year = facts(2026, FULL | {"clock": clock, "night_plays": night, "personality": personality}, names("A"))
+        texts = [shape.text for card in story(year) for shape in card.shapes if isinstance(shape, Text)]
+        assert (
+            ("You listen by night" in texts)
+            == (2 * night >= 80)
+            == (year["personality"]["name"].split()[1] == "Midnight")
+        )
+
+
+def test_a_right_to_left_artist_leaves_the_line_in_order():
+    year = facts(2026, FULL, names("فيروز"))
+    songs = next(card for card in story(year) if card.name == "songs")
+    lines = [shape.text for shape in songs.shapes if isinstance(shape, Text) and " · " in shape.text]
+    assert len(lines) == 5
+    for line in lines:
+        shown = runs(line, "semibold")
+        assert shown[0].text.startswith(line.split()[0])
+        assert any(run.rtl for run in shown[1:])

@@ -3,8 +3,10 @@
 import json
 import os
 import random
+import re
 import zipfile
 from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree
 
 import pytest
 
@@ -13,6 +15,9 @@ from shared.clock import fixed_clock, to_ms
 from shared.errors import BadInput
 from tests.wrapped import exports
 from tests.wrapped.exports import YEAR, ZONE, by_hand, dump, listening, new, old, write_export, zipped
+from wrapped.cards.story import story
+from wrapped.cards.svg import draw_svg
+from wrapped.demo import print_facts
 from wrapped.importer import files, importer
 from wrapped.importer.importer import import_year
 from wrapped.importer.report import year_of
@@ -410,3 +415,34 @@ def test_moments_and_names_as_scrobblers_write_them(tmp_path, comma):
         (5, "timestamp"),
         (6, "track"),
     ]
+
+
+def test_scrobbles_speak_of_plays_not_of_minutes(tmp_path, capsys):
+    lines = [f"A,T{n % 3},{1751371200 + 300 * n}" for n in range(60)]
+    (tmp_path / "x.csv").write_text("\n".join(["artist,track,timestamp", *lines]))
+    found = read(tmp_path / "x.csv")
+    assert (found["minutes"], found["plays"]) == (0, 60)
+    for card in story(found):
+        assert not re.search(r"\b0 (minute|hour|day)|minutes of music|MINUTES", card.alt + draw_svg(card)), card.name
+    print_facts(found)
+    assert " 0 min" not in capsys.readouterr().out
+
+
+def test_one_play_is_told_in_the_singular(tmp_path, capsys):
+    found = read(dump(tmp_path / "endsong_0.json", [new(NOON, 60_000, "A\x01\x1b[31m", "T")]))
+    print_facts(found)
+    said = capsys.readouterr().out + "".join(card.alt + draw_svg(card) for card in story(found))
+    assert not re.search(r"\b1 (artists|songs|plays|days|hours|minutes)\b|\b0 hours|1 Jul – 1 Jul|\x01|\x1b", said)
+    assert "1 Jul 2025" in said
+    for card in story(found):
+        ElementTree.fromstring(draw_svg(card))
+
+
+@pytest.mark.parametrize("flag", ["--card", "--story"])
+def test_where_cards_go_is_asked_before_the_import(tmp_path, capsys, monkeypatch, flag):
+    monkeypatch.setattr("wrapped.importer.report.import_year", None)
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "x.png").mkdir()
+    for place in ("file", "x.gif", "x.png", "none/x.png") if flag == "--card" else ("file", "file/below"):
+        assert run(capsys, tmp_path / "any.json", "--year", YEAR, flag, tmp_path / place)[0] == 2
+    assert (tmp_path / "file").read_text() == "kept"

@@ -31,8 +31,10 @@ def client(home):
 def test_a_story_and_its_cards(client):
     known = client.get("/wrapped/stories").json()
     assert known["years"] == [2026]
+    assert all(isinstance(user, str) for user in known["users"])  # 64 bits, which a number of a browser has not
     story = client.get(f"/wrapped/stories/2026/{known['users'][0]}").json()
     assert story["plays"] > 0
+    assert story["user"] == known["users"][0]
     for card in story["cards"]:
         address = f"/wrapped/stories/2026/{story['user']}/{card['name']}"
         assert client.get(address + ".svg").headers["content-type"] == "image/svg+xml"

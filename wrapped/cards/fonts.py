@@ -74,13 +74,17 @@ def width_of(text: str, weight: str, size: int) -> float:
 
 
 def clean(text: str) -> str:
-    """Composed, on one line, without what is never seen; each unknown character is FALLBACK."""
-    seen = []
-    for letter in unicodedata.normalize("NFC", " ".join(text.split())):
-        if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn") or "\ufe00" <= letter <= "\ufe0f":
-            continue
-        seen.append(letter if font_of(letter, "black") else FALLBACK)
-    return "".join(seen)
+    """As it can be drawn: each unknown character is FALLBACK."""
+    return "".join(letter if font_of(letter, "black") else FALLBACK for letter in visible(text))
+
+
+def visible(text: str) -> str:
+    """Composed, on one line, without what is never seen: no control character reaches a file or a terminal."""
+    return "".join(
+        letter
+        for letter in unicodedata.normalize("NFC", " ".join(text.split()))
+        if unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn") and not "\ufe00" <= letter <= "\ufe0f"
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from wrapped.cards.fonts import visible
 from wrapped.cards.scene import HEIGHT, INSIDE, MARGIN, WIDTH, Box, Card, Rings, Theme, wedge
 from wrapped.percentile import percent
 
@@ -39,9 +40,10 @@ def story(facts: Facts) -> list[Card]:
 
 def summary(facts: Facts) -> Card:
     """The card to post: the whole year on one page."""
+    number, what = _amount(facts)
     lead = facts["top_artists"][0]["name"] if facts["top_artists"] else "nobody yet"
     card = _card(
-        "summary", f"{facts['year']} in short: {_minutes(facts)}, most of all {lead}.", NIGHT, "#2A1A55", SUN, CREAM
+        "summary", f"{facts['year']} in short: {number:,} {what}, most of all {lead}.", NIGHT, "#2A1A55", SUN, CREAM
     )
     card.grooves(1000, 180, 760, 640, 520, 400, 280, 160)
     card.write("MY YEAR IN MUSIC", 210, 40, weight="semibold", fill=card.theme.accent)
@@ -55,9 +57,10 @@ def summary(facts: Facts) -> Card:
             y = 706 + 104 * place
             card.write(str(place + 1), y, 44, x=x, fill=CORAL)
             card.write(row["name"], y, 44, x=x + 54, most=INSIDE / 2 - 86)
-    rows = [("MINUTES", f"{facts['minutes']:,}"), ("PLAYS", f"{facts['plays']:,}")]
+    rows = [("MINUTES", f"{facts['minutes']:,}")] if facts["minutes"] else [("SONGS", f"{facts['distinct_tracks']:,}")]
+    rows.append(("PLAYS", f"{facts['plays']:,}"))
     rows.append(("ARTISTS", f"{facts['distinct_artists']:,}"))
-    rows.append(("LONGEST STREAK", _count(facts["longest_streak_days"], "day")))
+    rows.append(("LONGEST STREAK", counted(facts["longest_streak_days"], "day")))
     if facts["personality"]:
         card.shapes.append(Box(MARGIN, 1600, INSIDE, 150, 40, CORAL))
         card.write(facts["personality"]["name"], 1696, 62, x=WIDTH / 2, anchor="middle", most=INSIDE - 80)
@@ -79,23 +82,23 @@ def _nothing(facts: Facts) -> Card:
 
 
 def _opening(facts: Facts) -> Card:
-    hours = facts["minutes"] // 60
-    days = f"That is {_count(hours // 24, 'day')} and {_count(hours % 24, 'hour')} of music."
-    if hours < 24:
-        days = f"That is {_count(hours, 'hour')} of music."
-    card = _card("opening", f"Your {facts['year']}: {_minutes(facts)}. {days}", NIGHT, "#2A1A55", CORAL, CREAM)
+    days, hours = divmod(facts["minutes"] // 60, 24)
+    spans = [counted(number, what) for number, what in ((days, "day"), (hours, "hour")) if number]
+    said = f"That is {' and '.join(spans)} of music. " if spans else ""
+    number, what = _amount(facts)
+    card = _card("opening", f"Your {facts['year']}: {number:,} {what}. {said}".strip(), NIGHT, "#2A1A55", CORAL, CREAM)
     card.grooves(WIDTH, 300, 900, 780, 660, 540, 420, 300)
     card.shapes.append(Rings(WIDTH, 300, (170,), CORAL, CORAL))
     card.write("THIS WAS YOUR", 240, 44, weight="semibold", fill=SUN)
     card.write(str(facts["year"]), 440, 240)
-    card.write(f"{facts['minutes']:,}", 1180, 300, fill=CORAL)
-    card.write("minute of music" if facts["minutes"] == 1 else "minutes of music", 1330, 88)
+    card.write(f"{number:,}", 1180, 300, fill=CORAL)
+    card.write(what, 1330, 88)
     counts = [
-        _count(facts["plays"], "play"),
-        _count(facts["distinct_tracks"], "song"),
-        _count(facts["distinct_artists"], "artist"),
+        *([counted(facts["plays"], "play")] if facts["minutes"] else []),
+        counted(facts["distinct_tracks"], "song"),
+        counted(facts["distinct_artists"], "artist"),
     ]
-    card.paragraph(f"{days} {', '.join(counts)}.", 1460, 52, weight="semibold", leading=1.35)
+    card.paragraph(f"{said}{', '.join(counts)}.", 1460, 52, weight="semibold", leading=1.35)
     return _signed(card, facts)
 
 
@@ -116,7 +119,7 @@ def _ranking(
     if len(rows) < 2:
         return None
     spoken = "; ".join(
-        f"{place}. {row['name']}{' by ' + row['artist'] if 'artist' in row else ''}, {_count(row['plays'], 'play')}"
+        f"{place}. {row['name']}{' by ' + row['artist'] if 'artist' in row else ''}, {counted(row['plays'], 'play')}"
         for place, row in enumerate(rows, 1)
     )
     card = _card(name, f"{title}: {spoken}.", *colours)
@@ -126,11 +129,11 @@ def _ranking(
         size = 84 if place == 0 else 60
         card.write(str(place + 1), y, size, fill=card.theme.accent)
         card.write(row["name"], y, size, x=MARGIN + 96, most=INSIDE - 96)
-        detail = (
-            f"{row['artist']} · {_count(row['plays'], 'play')}"
-            if "artist" in row
-            else f"{_count(row['plays'], 'play')} · {_count(row['minutes'], 'minute')}"
-        )
+        detail = counted(row["plays"], "play")  # before the name: a line that begins left to right keeps its order
+        if "artist" in row:
+            detail += f" · {row['artist']}"
+        elif row["minutes"]:
+            detail += f" · {counted(row['minutes'], 'minute')}"
         card.write(detail, y + 56, 38, x=MARGIN + 96, weight="semibold", most=INSIDE - 96)
         card.shapes.append(
             Box(MARGIN + 96, y + 82, max(16, (INSIDE - 96) * row["plays"] / rows[0]["plays"]), 16, 8, card.theme.accent)
@@ -150,7 +153,7 @@ def _standing(facts: Facts) -> Card | None:
     listeners, ahead, level = (row["standing"][name] for name in ("listeners", "ahead", "level"))
     share = f"top {percent(listeners, ahead)} %"
     place = f"Number {ahead + 1:,} of {listeners:,} listeners"
-    place += f", level with {_count(level, 'other')}." if level else "."
+    place += f", level with {counted(level, 'other')}." if level else "."
     card = _card(
         "standing", f"You are in the {share} of {row['name']}'s listeners. {place}", TEAL, "#0A6259", SUN, CREAM
     )
@@ -173,7 +176,7 @@ def _discoveries(facts: Facts) -> Card | None:
     top = found["top"]
     card = _card(
         "discoveries",
-        f"{_count(found['artists'], 'new artist')} this year, most of all {top['name']}.",
+        f"{counted(found['artists'], 'new artist')} this year, most of all {top['name']}.",
         BLUE,
         "#2A43D6",
         MINT,
@@ -185,7 +188,7 @@ def _discoveries(facts: Facts) -> Card | None:
     card.write("new artist" if found["artists"] == 1 else "new artists", 770, 110)
     card.write("AND ONE THAT STAYED", 1040, 44, weight="semibold", fill=MINT)
     card.write(top["name"], 1180, 124)
-    card.write(f"{_count(top['plays'], 'play')} since you met", 1270, 52, weight="semibold")
+    card.write(f"{counted(top['plays'], 'play')} since you met", 1270, 52, weight="semibold")
     return _signed(card, facts)
 
 
@@ -199,13 +202,12 @@ def _clock(facts: Facts) -> Card | None:
     )
     x, y, inner, outer = WIDTH / 2, 930, 150, 420
     card.grooves(x, y, outer + 40, outer - 50, outer - 140, outer - 230)
-    title = (
-        "You listen by night"
-        if hour >= 22 or hour < 5
-        else "You begin the day with music"
-        if hour < 11
-        else "Your listening clock"
-    )
+    by_night = 2 * (sum(hours[:6]) + sum(hours[20:])) >= facts["plays"]  # as the personality asks
+    title = "Your listening clock"
+    if by_night and (hour >= 22 or hour < 5):
+        title = "You listen by night"
+    elif not by_night and 5 <= hour < 11:
+        title = "You begin the day with music"
     card.paragraph(title, 270, 92)
     for at, count in enumerate(hours):
         reach = inner + 24 + (outer - inner - 24) * count / max(hours)
@@ -237,7 +239,7 @@ def _months(facts: Facts) -> Card | None:
     )
     card.grooves(120, 120, 700, 600, 500, 400, 300, 200)
     y = card.paragraph(f"{MONTH_NAMES[best]} was all music", 300, 110)
-    card.write(f"{_count(months[best], 'play')} in one month", y + 6, 52, weight="semibold", fill=BLUE)
+    card.write(f"{counted(months[best], 'play')} in one month", y + 6, 52, weight="semibold", fill=BLUE)
     step, floor = (INSIDE + 20) / 12, 1180
     for month, plays in enumerate(months):
         left, tall = MARGIN + month * step, max(10, 480 * plays / max(months))
@@ -274,10 +276,15 @@ def _streak(facts: Facts) -> Card | None:
         return None
     parts = [f"From {_date(streak['from'])} to {_date(streak['to'])}, a song each day."]
     if spell:
-        parts.append(f"Your longest silence: {_count(spell['days'], 'day')}, from {_date(spell['from'])}.")
-    parts.append(f"Your loudest day: {_date(day['date'])}, {_count(day['plays'], 'play')}.")
+        parts.append(f"Your longest silence: {counted(spell['days'], 'day')}, from {_date(spell['from'])}.")
+    parts.append(f"Your loudest day: {_date(day['date'])}, {counted(day['plays'], 'play')}.")
     card = _card(
-        "streak", f"{_count(streak['days'], 'day')} in a row with music. {' '.join(parts)}", PINK, "#C9225E", SUN, CREAM
+        "streak",
+        f"{counted(streak['days'], 'day')} in a row with music. {' '.join(parts)}",
+        PINK,
+        "#C9225E",
+        SUN,
+        CREAM,
     )
     card.grooves(WIDTH - 60, 560, 760, 640, 520, 400, 280, 160)
     card.write("LONGEST STREAK", 300, 44, weight="semibold", fill=SUN)
@@ -315,23 +322,28 @@ def _personality(facts: Facts) -> Card | None:
 
 
 def _card(name: str, alt: str, ground: str, groove: str, accent: str, ink: str) -> Card:
-    return Card(name, alt, Theme(ground, groove, accent, ink))
+    return Card(name, visible(alt), Theme(ground, groove, accent, ink))
 
 
 def _signed(card: Card, facts: Facts) -> Card:
     """The line at the foot: what it is, and which days it covers."""
     interval = facts["interval"]
-    covered = f"{_date(interval['from'])} – {_date(interval['to'])} {facts['year']}" if interval else str(facts["year"])
+    days = [_date(interval[end]) for end in ("from", "to")] if interval else []
+    covered = f"{' – '.join(dict.fromkeys(days))} {facts['year']}".strip()
     card.write("linernotes", 1850, 34)
     card.write(covered, 1850, 34, x=WIDTH - MARGIN, weight="semibold", anchor="end", most=INSIDE / 2)
     return card
 
 
-def _minutes(facts: Facts) -> str:
-    return f"{_count(facts['minutes'], 'minute')} of music"
+def _amount(facts: Facts) -> tuple[int, str]:
+    """The largest number of the year: minutes, or plays where nobody wrote down how long they were."""
+    if facts["minutes"]:
+        return facts["minutes"], "minute of music" if facts["minutes"] == 1 else "minutes of music"
+    return facts["plays"], "play" if facts["plays"] == 1 else "plays"
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """`1 play`, `1,204 plays`."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 

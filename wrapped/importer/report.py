@@ -12,7 +12,7 @@ import numpy as np
 from shared.clock import system_clock
 from shared.output import print_json
 from wrapped.cards.facts import Names, facts
-from wrapped.demo import print_facts, write_cards
+from wrapped.demo import check_place, print_facts, write_cards
 from wrapped.importer.importer import Imported, import_year
 from wrapped.pipeline import reviews_table
 
@@ -22,6 +22,10 @@ MOST_LISTED = 1_000
 
 def import_and_report(path: Path, year: int, zone: str, card: Path | None, folder: Path | None, as_json: bool) -> None:
     """Import, draw what was asked for, print the year."""
+    if card:
+        check_place(card, folder=False)
+    if folder:
+        check_place(folder, folder=True)
     began = system_clock()
     imported = import_year(path, year, zone, system_clock)
     report = year_of(imported, year, zone)

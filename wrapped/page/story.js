@@ -18,7 +18,7 @@ async function ask(path) {
   return answer;
 }
 
-const address = (name, kind) => `stories/${story.year}/${story.user}/${name}.${kind}`;
+const address = (name, kind) => `stories/${story.year}/${encodeURIComponent(story.user)}/${name}.${kind}`;
 
 async function draw(name) {
   const text = await (await ask(address(name, "svg"))).text();
@@ -46,11 +46,11 @@ async function show(next, step = 1) {
 }
 
 async function open(year, user) {
-  story = await (await ask(`stories/${year}/${user}`)).json();
+  story = await (await ask(`stories/${encodeURIComponent(year)}/${encodeURIComponent(user)}`)).json();
   at("progress").replaceChildren(...story.cards.map(() => document.createElement("li")));
   at("user").value = user;
   at("year").value = year;
-  history.replaceState(null, "", `?user=${user}&year=${year}`);
+  history.replaceState(null, "", `?user=${encodeURIComponent(user)}&year=${encodeURIComponent(year)}`);
   await show(0);
 }
 
