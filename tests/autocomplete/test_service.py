@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-import httpx
+import httpx2 as httpx
 import pytest
 from fastapi import FastAPI
 from hypothesis import given, settings
