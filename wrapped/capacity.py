@@ -20,7 +20,7 @@ class Assumptions:
     users: float = _assumed(500e6, "listeners with a year to review")
     plays_per_user: float = _assumed(5_000, "plays a listener and year")
     bytes_per_play: float = _assumed(13.5, "bytes a play in a sorted bucket, zstd", "B")
-    review_rate: float = _assumed(8e6, "plays reviewed a second and core, statistics and standings", "/s")
+    review_rate: float = _assumed(2.5e6, "plays reviewed a second and core, statistics and standings", "/s")
     bucket_rate: float = _assumed(1.5e6, "plays bucketed a second and core, once a year's growth", "/s")
     artists_per_user: float = _assumed(250, "distinct artists a listener and year")
     bytes_per_year: float = _assumed(400, "bytes of one published year, zstd", "B")

@@ -12,6 +12,7 @@ from wrapped import pipeline, steps
 from wrapped.bucket import bucket_count
 from wrapped.pipeline import run_year
 from wrapped.sources import own_source, source_at, world_source
+from wrapped.store import read_facts
 
 
 @pytest.fixture
@@ -161,3 +162,13 @@ def test_files_of_another_shape_name_the_column(engine, tmp_path, table, message
     (tmp_path / "plays.parquet").write_bytes(b"PAR1 torn")
     with pytest.raises(BadInput, match="not a readable Parquet"):
         own_source(engine, tmp_path)
+
+
+def test_two_spellings_of_one_letter_are_one_name(engine, lake, tmp_path):
+    began = at("2024-03-01 12:00")
+    spellings = ("Björk", "Bjo\u0308rk")
+    made = [(1, name, "T", began + HOUR * n, 40_000, "pop", "UTC") for n, name in enumerate(spellings)]
+    run_rows(engine, lake, tmp_path / "plays", made, files=1)
+    said = read_facts(lake, 1)
+    assert [(row["name"], row["plays"]) for row in said["top_artists"]] == [("Björk", 2)]
+    assert said["distinct_tracks"] == 1
