@@ -121,7 +121,8 @@ def validate(
     """uint8[n]: the first reason against each play taken alone, PENDING where there is none; and the watermark after the batch."""
     credits = np.diff(plays.credit)
     verdict = np.full(len(plays.event_id), PENDING, np.uint8)
-    too_long = (plays.played_ms > rules.longest_ms) | ((track_ms > 0) & (2 * plays.played_ms > 3 * track_ms))
+    beyond_the_track = 2 * plays.played_ms.astype(np.int64) > 3 * track_ms.astype(np.int64)
+    too_long = (plays.played_ms > rules.longest_ms) | ((track_ms > 0) & beyond_the_track)
     for reason, found in (  # in reverse: the first reason is written last
         (Verdict.UNKNOWN_TIER, (plays.tier < 0) | (plays.tier >= len(TIERS))),
         (Verdict.UNKNOWN_COUNTRY, plays.country == UNKNOWN),

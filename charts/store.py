@@ -12,6 +12,7 @@ together when there are FOLD of them.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -198,8 +199,13 @@ def restore(folder: Path, partition: int, snapshots: Path) -> PartitionStore:
     snapshot = snapshots / path.name
     if not path.exists() and snapshot.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        for beside in ("-wal", "-shm"):  # of the file that is gone; SQLite would play them into the copy
+            path.with_name(path.name + beside).unlink(missing_ok=True)
         aside = path.with_suffix(".tmp")
-        aside.write_bytes(snapshot.read_bytes())
+        with aside.open("wb") as copy:
+            copy.write(snapshot.read_bytes())
+            copy.flush()
+            os.fsync(copy.fileno())
         aside.rename(path)
     return PartitionStore(folder, partition)
 

@@ -35,6 +35,8 @@ def decode(message: bytes, schema: pa.Schema) -> pa.RecordBatch:
                     f"message of {batch.num_rows:,} records; expected at most {MAX_RECORDS:,}; quarantine it"
                 )
             batch.validate(full=True)
+            if next(iter(reader), None) is not None:
+                raise BadInput(f"message of {len(message):,} bytes: more than one record batch; quarantine it")
     except (pa.ArrowException, OSError, EOFError, StopIteration, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadInput(f"message of {len(message):,} bytes: not Arrow ({reason[:120]}); quarantine it") from error

@@ -132,6 +132,17 @@ def test_a_member_of_a_group_leaves_snapshots_and_charts(engines, run):
     assert streamed(run, engines, RULES) == recount(engines, run, RULES)
 
 
+def test_the_owner_of_partition_0_closes_what_another_member_counted(engines, run):
+    consumer = consumer_of(engines, run)
+    send(engines.log, run, as_batch([make_play(1), make_play(2, started_at=FRIDAY + 2 * WEEK_MS)]), 1, RULES)
+    consumer.take(0, everything(engines, run))
+    consumer.revoke([0])
+    assert published(engines.lake, run.dataset, week_of(FRIDAY)) is None
+    rounds = iter([False, True])
+    cluster.work(engines, run, RULES, lambda: next(rounds))
+    assert published(engines.lake, run.dataset, week_of(FRIDAY)).details["revision"] == 1
+
+
 def test_a_lost_disk_is_rebuilt_from_the_snapshot_and_the_log(engines, run, tmp_path):
     consumer = consumer_of(engines, run)
     send(engines.log, run, as_batch(random_plays(1, 300)), 1, RULES)
@@ -143,6 +154,8 @@ def test_a_lost_disk_is_rebuilt_from_the_snapshot_and_the_log(engines, run, tmp_
     consumer.revoke([0])
     for file in run.folder.glob("partition-*"):
         file.unlink()
+    for beside in ("-wal", "-shm"):
+        (run.folder / f"partition-0000.sqlite{beside}").write_bytes(b"of the file that is gone")
     store = restore(run.folder, 0, tmp_path / "snapshots")
     assert 0 < store.position().next_offset < engines.log.end(run.topic, 0)
     store.close()

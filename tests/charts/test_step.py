@@ -103,6 +103,7 @@ def test_the_tightest_collisions(plays, cuts, cap):
         ({"played_ms": DAY_MS + 1}, "impossible_length"),
         ({"played_ms": 150_000, "track_ms": 100_000}, "counted"),
         ({"played_ms": 150_001, "track_ms": 100_000}, "impossible_length"),
+        ({"track_ms": 2**31 - 1}, "counted"),
         ({"country": None}, "unknown_country"),
         ({"country": "ZZ"}, "unknown_country"),
         ({"country": "se"}, "unknown_country"),

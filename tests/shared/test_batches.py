@@ -73,3 +73,11 @@ def test_a_torn_or_mended_message_is_refused_or_is_still_a_valid_batch(data):
     else:
         assert batch.schema == PLAYS.schema
         batch.validate(full=True)
+
+
+def test_a_second_batch_in_a_message_is_refused_not_lost():
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, PLAYS.schema) as writer:
+        writer.write_table(PLAYS, max_chunksize=50)
+    with pytest.raises(BadInput, match="more than one record batch"):
+        decode(sink.getvalue().to_pybytes())
