@@ -20,18 +20,21 @@ with fields as (
         coalesce(v[1], v[2], v[3], v[4]) as moment,
         try_cast(regexp_extract(coalesce(v[3], v[4]), '^([0-9]{1,17})([.][0-9]+)?$', 1) as bigint) as epoch,
         case when regexp_full_match(coalesce(v[5], v[6]), '-?[0-9]{1,18}') then cast(coalesce(v[5], v[6]) as bigint) end as ms,
-        nullif(trim(coalesce(v[7], v[8], v[9], v[10]), $unseen), '') as track,
-        nullif(trim(coalesce(v[11], v[12], v[13], v[14]), $unseen), '') as artist,
+        nullif(trim(coalesce(v[7], v[8], v[9], v[10]), e' \t\r\n'), '') as track,
+        nullif(trim(coalesce(v[11], v[12], v[13], v[14]), e' \t\r\n'), '') as artist,
         coalesce(v[15], v[16], v[17]) is not null as is_podcast,
         coalesce(v[18], v[19], v[20]) is not null as is_audiobook
     from fields
 ), named as (
-    -- A list or an object is no name; asking for a type is dear, so only what looks like one is asked.
+    -- A list or an object is no name; asking for a type is dear, so only what looks like one is asked; nor is what nobody sees,
+    -- which begins beyond ASCII.
     select
         * exclude (track, artist),
-        case when regexp_matches(track, '^[{\[]') and json_type(coalesce(json -> '$.master_metadata_track_name', json -> '$.trackName',
+        case when track > '~' then nullif(trim(track, $unseen), '')
+             when regexp_matches(track, '^[{\[]') and json_type(coalesce(json -> '$.master_metadata_track_name', json -> '$.trackName',
             json -> '$.track', json -> '$.track_metadata.track_name')) <> 'VARCHAR' then null else track end as track,
-        case when regexp_matches(artist, '^[{\[]') and json_type(coalesce(json -> '$.master_metadata_album_artist_name', json -> '$.artistName',
+        case when artist > '~' then nullif(trim(artist, $unseen), '')
+             when regexp_matches(artist, '^[{\[]') and json_type(coalesce(json -> '$.master_metadata_album_artist_name', json -> '$.artistName',
             json -> '$.artist', json -> '$.track_metadata.artist_name')) <> 'VARCHAR' then null else artist end as artist
     from shaped
 ), timed as (
