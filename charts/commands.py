@@ -78,8 +78,9 @@ def _show(arguments: argparse.Namespace) -> None:
 def _why(arguments: argparse.Namespace) -> None:
     from charts.run import explain
     from shared.bootstrap import engines
+    from shared.clock import system_clock
 
-    with engines() as opened:
+    with engines(clock=system_clock) as opened:
         arrivals = explain(opened, arguments.event_id)
     if arguments.json:
         print_json({"event_id": arguments.event_id, "arrivals": arrivals})

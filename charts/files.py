@@ -41,7 +41,7 @@ SPELLINGS = {
 REQUIRED = ("event_id", "user_id", "track_id", "artist_ids", "country", "started_at", "played_ms", "tier")
 SCROBBLE = ("artist_ids", "track", "started_at")
 TIER_CODES = {name: code for code, name in enumerate(TIERS)} | {"premium": 0, "ad": 1, "ad-funded": 1, "free": 1}
-WHOLE = r"^[+-]?[0-9]{1,18}$"
+WHOLE = r"^-?[0-9]{1,18}$"
 PLAIN_WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 SECONDS_BELOW = 100_000_000_000
 """As seconds this is the year 5138, as milliseconds March 1973: a whole column of times lies on one side of it."""
@@ -68,8 +68,8 @@ def read_files(path: str | Path) -> Input:
             tables.append(_known_columns(file, table))
     if not tables:
         raise BadInput(f"{path}: no plays; expected at least one row")
-    names = set(tables[0].column_names)
-    if any(set(table.column_names) != names for table in tables):
+    names = set(tables[0].column_names) - {"track_ms"}
+    if any(set(table.column_names) - {"track_ms"} != names for table in tables):
         raise BadInput(f"{path}: files of different kinds; give plays and scrobbles apart")
     return _to_plays(tables, broken)
 
@@ -96,6 +96,8 @@ def _read(file: Path) -> tuple[pa.Table, int]:
             return pq.read_table(file, partitioning=None), 0
         with file.open(encoding="utf-8-sig", errors="replace", newline="") as text:
             names = next(csv.reader(text), [])
+        if len(set(names)) < len(names):
+            raise BadInput(f"{file}: a column twice in the header ({', '.join(names)[:200]}); name each column once")
         table = pyarrow.csv.read_csv(
             file,
             pyarrow.csv.ReadOptions(column_names=names, skip_rows=1),
@@ -155,7 +157,6 @@ def _utf8(array: pa.Array) -> pa.Array:
 
 def _to_plays(tables: list[pa.Table], broken: int) -> Input:
     """All files' columns as PLAYS; absent ones get what a scrobble means."""
-    rows = sum(table.num_rows for table in tables)
     scrobbles = "event_id" not in tables[0].column_names
     moments = [_moments(table["started_at"].combine_chunks(), scrobbles) for table in tables]
     if scrobbles:
@@ -164,11 +165,10 @@ def _to_plays(tables: list[pa.Table], broken: int) -> Input:
     credits = [_lists(table["artist_ids"].combine_chunks()) for table in tables]
     artists, artist_names = _numbered([values for _, values in credits])
     lengths = np.concatenate([lengths for lengths, _ in credits])
-    track_ms = (
-        [table["track_ms"] for table in tables]
-        if "track_ms" in tables[0].column_names
-        else [pa.chunked_array([pa.nulls(rows)])]
-    )
+    track_ms = [
+        table["track_ms"] if "track_ms" in table.column_names else pa.chunked_array([pa.nulls(table.num_rows)])
+        for table in tables
+    ]
     offsets = pa.array(np.append(0, np.cumsum(np.maximum(lengths, 0))).astype(np.int32))
     columns = {
         "event_id": events,
@@ -232,14 +232,22 @@ def _lists(credits: pa.Array) -> tuple[Ints, pa.Array]:
     return lengths, _plain(pa.chunked_array([credits.flatten()]))
 
 
+def _text(parts: Sequence[pa.ChunkedArray]) -> pa.Array:
+    """Columns as one array of text; BadInput for lists and structs."""
+    for part in parts:
+        if kinds.is_nested(part.type):
+            raise BadInput(f"a column of text holds {part.type}; expected text")
+    return pa.chunked_array([chunk.cast(pa.string()) for part in parts for chunk in part.chunks]).combine_chunks()
+
+
 def _countries(parts: Sequence[pa.ChunkedArray]) -> pa.Array:
-    text = pa.chunked_array([chunk.cast(pa.string()) for part in parts for chunk in part.chunks]).combine_chunks()
+    text = _text(parts)
     ascii_pair = pc.match_substring_regex(text, r"^[A-Z-]{2}$")
     return pc.if_else(ascii_pair, text, None).cast(pa.binary()).cast(pa.binary(2))
 
 
 def _tiers(parts: Sequence[pa.ChunkedArray]) -> pa.Array:
-    text = pa.chunked_array([chunk.cast(pa.string()) for part in parts for chunk in part.chunks]).combine_chunks()
+    text = _text(parts)
     place = pc.index_in(text, pa.array(list(TIER_CODES)))
     return pa.array(np.array(list(TIER_CODES.values()), np.int8)).take(place)
 
@@ -271,12 +279,13 @@ def _moments(column: pa.Array, scrobbles: bool) -> pa.Array:
     """
     if kinds.is_timestamp(column.type):
         return column.cast(pa.timestamp("ms", tz=column.type.tz), safe=False).cast(pa.int64())
-    if kinds.is_string(column.type) and not pc.any(pc.match_substring_regex(column, WHOLE)).as_py():
-        return pa.array([_iso_ms(cell) for cell in column.to_pylist()], pa.int64())
     whole = _whole(column)
     odd_one_decides = pc.min if scrobbles else pc.max
     in_seconds = (odd_one_decides(pc.abs(whole)).as_py() or 0) < SECONDS_BELOW
-    return pc.multiply(whole, 1000) if in_seconds else whole
+    whole = pc.multiply(whole, 1000) if in_seconds else whole
+    if kinds.is_string(column.type) and whole.null_count:
+        return pc.coalesce(whole, pa.array([_iso_ms(cell) for cell in column.to_pylist()], pa.int64()))
+    return whole
 
 
 def _iso_ms(text: str | None) -> int | None:

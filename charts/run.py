@@ -30,10 +30,8 @@ def run_files(engines: Engines, path: str) -> dict[str, Any]:
     The same files give the same run, which goes on where an interrupted one stopped.
     """
     given = read_files(path)
-    run = Run(_digest(given.plays), engines.settings.home)
-    # The synthetic world ends with 2026; whoever replays it on an older machine should not read «in the future».
-    now = max(engines.clock(), DEMO_NOW + 6 * WEEK_MS)
-    engines.clock = lambda: now
+    run = Run(_digest(given), engines.settings.home)
+    _set_clock(engines)
     for what, texts in (("artists", given.artists), ("events", given.events)):
         if texts is not None:
             publish_names(engines.lake, run, what, texts, ids=True)
@@ -43,12 +41,22 @@ def run_files(engines: Engines, path: str) -> dict[str, Any]:
     return report(engines, run, rules, given)
 
 
-def _digest(plays: pa.RecordBatch) -> str:
-    """A name for a run: 12 hex digits over the plays' bytes."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, plays.schema) as writer:
-        writer.write_batch(plays)
-    return hashlib.sha256(sink.getvalue()).hexdigest()[:12]
+def _set_clock(engines: Engines) -> None:
+    """The synthetic world ends with 2026; whoever replays it on an older machine should not read «in the future»."""
+    now = max(engines.clock(), DEMO_NOW + 6 * WEEK_MS)
+    engines.clock = lambda: now
+
+
+def _digest(given: Input) -> str:
+    """A name for a run: 12 hex digits over the bytes of the plays, and of the texts behind their numbers."""
+    digest = hashlib.sha256()
+    texts = [pa.record_batch({"name": each}) for each in (given.artists, given.events) if each is not None]
+    for batch in [given.plays, *texts]:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        digest.update(sink.getvalue())
+    return digest.hexdigest()[:12]
 
 
 def _chunks(plays: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -102,6 +110,7 @@ def show(engines: Engines, scope: str, week: str | None) -> dict[str, Any]:
 def explain(engines: Engines, event: str) -> list[dict[str, Any]]:
     """Every arrival of an event of the last run, with its verdict."""
     run = current_run(engines.settings.home)
+    _set_clock(engines)
     texts, _ = names(engines.lake, run, "events")
     if texts:
         if event not in texts:

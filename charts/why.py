@@ -17,6 +17,7 @@ from charts.recount import read_plays
 from charts.rules import Rules, week_of
 from charts.step import PENDING, Segment, admit, validate
 from shared.bootstrap import Engines
+from shared.clock import from_ms
 from shared.errors import NotFound
 
 ANSWERS = {
@@ -86,8 +87,18 @@ def _explain(batch: pa.RecordBatch, event_id: int, rules: Rules, now: int) -> li
 
 
 def _answer(play: pa.RecordBatch, verdict: Verdict) -> dict[str, Any]:
-    row = play.to_pylist()[0]
+    moment = play.column("started_at")
+    at = play.schema.get_field_index("started_at")
+    row = play.set_column(at, "started_at", moment.cast(pa.int64())).to_pylist()[0]
     country = row["country"] and row["country"].decode("latin-1")
-    started = row["started_at"] and row["started_at"].isoformat()
+    started = _date(row["started_at"])
     name = verdict.name.lower()
     return {**row, "country": country, "started_at": started, "verdict": name, "because": ANSWERS[name]}
+
+
+def _date(started_at: int | None) -> str | None:
+    """A moment in ISO 8601; its ms as they came where there is no such year."""
+    try:
+        return None if started_at is None else from_ms(started_at).isoformat()
+    except (OverflowError, ValueError):
+        return f"{started_at} ms"

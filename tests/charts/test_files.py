@@ -243,3 +243,40 @@ def test_show_says_what_is_wrong(tmp_path, monkeypatch, capsys, arguments, run):
         monkeypatch.setenv("LINER_HOME", str(tmp_path / "empty"))
     assert main(["charts", "show", *arguments]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_cells_are_judged_one_by_one(run):
+    times = ["2026-11-14T12:00:00Z", str(MOMENT), "yesterday"]
+    rows = [row(event_id=str(i), started_at=time) for i, time in enumerate(times)]
+    report = run(f"{HEADER}\n" + "\n".join([*rows, row(event_id="9", played_ms="+40000")]) + "\n")
+    assert rejected(report) == (2, {"impossible_time": 1, "impossible_length": 1})
+
+
+def test_a_column_twice_or_nested_is_one_line(tmp_path):
+    (tmp_path / "a.csv").write_text(f"{HEADER},tier\n{row()},paid\n")
+    with pytest.raises(BadInput, match="a column twice"):
+        read_files(tmp_path / "a.csv")
+    for name in ("country", "tier"):
+        pq.write_table(pa.table({**PLAIN, name: [["SE"], ["US"]]}), tmp_path / "b.parquet")
+        with pytest.raises(BadInput, match="column of text holds list"):
+            read_files(tmp_path / "b.parquet")
+
+
+def test_track_ms_may_be_missing_in_some_files(tmp_path):
+    pq.write_table(pa.table(PLAIN), tmp_path / "a.parquet")
+    pq.write_table(pa.table({**PLAIN, "track_ms": [50_000, 60_000]}), tmp_path / "b.parquet")
+    assert read_files(tmp_path).plays.column("track_ms").to_pylist() == [None, None, 50_000, 60_000]
+
+
+def test_two_files_that_differ_in_their_names_only_are_two_runs(run):
+    first, second = (run(f"artist,track,timestamp\n{name},x,{MOMENT // 1000}\n") for name in ("Björk", "Robyn"))
+    assert [report["charts"][0]["rows"][0]["artist"] for report in (first, second)] == ["Björk", "Robyn"]
+
+
+def test_why_answers_for_an_absurd_moment_and_with_the_clock_of_the_run(run, capsys):
+    run(f"{HEADER}\n{row(event_id='1', started_at='900000000000000000')}\n{row(event_id='2')}\n")
+    verdicts = []
+    for event in "12":
+        assert main(["charts", "why", event, "--json"]) == 0
+        verdicts += [arrival["verdict"] for arrival in json.loads(capsys.readouterr().out)["arrivals"]]
+    assert verdicts == ["impossible_time", "counted"]
