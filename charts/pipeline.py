@@ -226,6 +226,8 @@ def _decoded(
     received: Sequence[Message], watermark: int, rules: Rules, now: int
 ) -> tuple[pa.RecordBatch, list[DeadLetter], int]:
     """The plays of messages as one batch, those that are no plays, and the offset after the last one taken."""
+    if not received:
+        raise LinerError("the log gave no message in time; nothing was counted: run again")
     batches, dead = [], []
     for message in received:
         try:

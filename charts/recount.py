@@ -17,7 +17,7 @@ from charts.records import ISO_3166, PLAYS
 from charts.rules import Rules
 from shared.batches import decode
 from shared.bootstrap import Engines
-from shared.errors import BadInput
+from shared.errors import BadInput, LinerError
 from shared.lake import Dataset, write_shard
 
 PLAY_ROWS = pa.schema(
@@ -86,7 +86,10 @@ def read_plays(engines: Engines, run: Run, partition: int) -> Any:
     """The decodable batches of a partition, in log order."""
     offset, end = 0, engines.log.end(run.topic, partition)
     while offset < end:
-        for message in engines.log.read(run.topic, partition, offset, 8 << 20, timeout_ms=10_000):
+        received = engines.log.read(run.topic, partition, offset, 8 << 20, timeout_ms=10_000)
+        if not received:
+            raise LinerError(f"{run.topic}: the log gave no message in time; run again")
+        for message in received:
             offset = message.offset + 1
             try:
                 yield decode(message.value, PLAYS)

@@ -58,6 +58,8 @@ def parse_week(name: str) -> int:
         day = date.fromisoformat(name)
     except ValueError:
         raise BadInput(f"week {name!r}: expected the Friday it begins on, such as 2026-11-20") from None
+    if not 1970 < day.year < 9999:
+        raise BadInput(f"week {name!r}: expected a Friday from 1971 to 9998")
     ms = to_ms(datetime(day.year, day.month, day.day, tzinfo=UTC))
     if week_start(week_of(ms)) != ms:
         raise BadInput(f"week {name!r}: not a Friday; did you mean {week_name(week_of(ms))}?")

@@ -12,6 +12,7 @@ import json
 from collections.abc import AsyncIterator
 from threading import Lock, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -22,7 +23,7 @@ from charts.rules import Rules, parse_week
 from charts.run import open_views
 from charts.views import check_scope, current_run
 from shared.bootstrap import Engines
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, LinerError, NotFound
 
 LIVE_STREAMS = 64
 LOOK_SECONDS = 1.0
@@ -66,8 +67,11 @@ def router(engines: Engines) -> APIRouter:
         )
 
     @api.post("/charts/global/replay", status_code=202, include_in_schema=False)
-    def replay() -> dict[str, str]:
+    def replay(request: Request) -> Any:
         """Replay the demo's week in the background; the live streams follow it. One at a time."""
+        origin = request.headers.get("origin")  # absent from what is no browser
+        if origin and urlsplit(origin).netloc != request.headers.get("host"):
+            return Response("only from this page", status_code=403)
         if not replaying.acquire(blocking=False):
             raise Conflict("a replay is running; watch it on the live stream")
         Thread(target=replay_in_background, args=(engines.settings, replaying.release), daemon=True).start()
@@ -130,11 +134,13 @@ async def live_events(
 ) -> AsyncIterator[str]:
     """`data: {chart}` whenever the newest chart differs from what was sent; ends when the client goes."""
     sent = ""
+    if streams.locked():  # taken since the request was let in
+        return
     async with streams:
         while not await request.is_disconnected():
             try:
                 chart = json.dumps(await asyncio.to_thread(read_chart, engines, scope, "latest"), ensure_ascii=False)
-            except NotFound as error:
+            except LinerError as error:
                 chart = json.dumps({"error": str(error)})
             yield f"data: {chart}\n\n" if chart != sent else ": nothing new\n\n"
             sent = chart

@@ -21,6 +21,7 @@ from charts.caps import END
 from charts.counts import count_changes
 from charts.records import ROW, UNKNOWN, Ints, Plays, Rows, Verdict, columns
 from charts.rules import TIERS, Rules, week_of, week_start
+from shared.errors import LinerError
 
 COUNTED, DUPLICATE, CONFLICT, TOO_SHORT, OVER_CAP = (
     int(v)
@@ -50,6 +51,8 @@ class Segment:
     def reserve(self, plays: int, credits: int) -> None:
         """Make room for so many more plays and credits; the row after the last one holds the end of its credits."""
         rows, groups = self.used.tolist()
+        if rows + plays > dedupe.LARGEST or int(self.rows["credit"][rows]) + credits >= 1 << 32:
+            raise LinerError(f"a week of {rows + plays:,} plays in one partition is too large; use more partitions")
         _grow(self.rows, rows + plays + 1)
         _grow(self.artists, int(self.rows["credit"][rows]) + credits)
         _grow(self.groups, groups + plays)

@@ -6,6 +6,7 @@ out at every reading, from the newest revision of every week before, so that a c
 this week says about it.
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -155,7 +156,7 @@ class Views:
         """The number of an artist id as the input had it; NotFound when nobody has it."""
         if self._ids_are_texts and artist in self._artists:
             return self._artists.index(artist)
-        if self._ids_are_texts or not artist.lstrip("-").isdigit():
+        if self._ids_are_texts or not re.fullmatch(r"-?[0-9]{1,18}", artist):
             raise NotFound(f"artist {artist!r}: not in these charts")
         return int(artist)
 

@@ -90,6 +90,10 @@ def test_csv_quotes_what_needs_it(client):
         ("/charts/ZZ/weeks", 400),
         ("/charts/xx/live", 400),
         ("/charts/global/artists/nobody", 404),
+        ("/charts/global/artists/²", 404),
+        ("/charts/global/artists/--5", 404),
+        ("/charts/global/artists/" + "9" * 45_000, 404),
+        ("/charts/global/0001-01-01", 400),
         ("/charts/global/%2e%2e%2fsecret", 404),
     ],
 )
@@ -150,3 +154,9 @@ def test_one_replay_at_a_time(client, monkeypatch):
     assert client.post("/charts/global/replay").status_code == 400
     endings[0]()
     assert client.post("/charts/global/replay").status_code == 202
+
+
+def test_another_page_cannot_start_a_replay(client, monkeypatch):
+    monkeypatch.setattr(service, "replay_in_background", lambda settings, done: done())
+    assert client.post("/charts/global/replay", headers={"Origin": "https://elsewhere.example"}).status_code == 403
+    assert client.post("/charts/global/replay", headers={"Origin": "http://testserver"}).status_code == 202

@@ -13,6 +13,7 @@ from charts.records import NOWHERE, Verdict, columns, country_name, to_batch
 from charts.rules import Rules, week_start
 from charts.step import Segment, step
 from shared.clock import DAY_MS, WEEK_MS
+from shared.errors import LinerError
 from tests.charts.conftest import FRIDAY, NOW, as_batch, make_play, random_plays
 from tests.charts.oracle import recount
 
@@ -175,3 +176,10 @@ def test_a_batch_survives_the_store_format():
     again, _, _, _ = columns(to_batch(plays))
     assert all(np.array_equal(a, b) for a, b in zip(plays, again, strict=True))
     assert not (missing | bad | track_ms.astype(bool)).any()
+
+
+def test_a_segment_that_would_overflow_is_refused():
+    with pytest.raises(LinerError, match="more partitions"):
+        Segment().reserve(1 << 27, 0)
+    with pytest.raises(LinerError, match="more partitions"):
+        Segment().reserve(1, 1 << 32)
