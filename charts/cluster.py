@@ -3,7 +3,8 @@ partition.
 
 Membership and rebalances are the log's (Kafka's group protocol, or leases in SQLite); where to begin is ours, because
 only the state knows what it has counted. Whoever owns partition 0 also closes weeks, reading everybody's files. The
-folder of the run has to be one that all members see, as the lake is; a member that finds no file for a partition takes
+folder of the run has to be one that all members see, on one host (SQLite's WAL is shared memory);
+a member that finds no file for a partition takes
 its snapshot, made each time a week became final, and reads the log from there.
 """
 
