@@ -102,6 +102,6 @@ def print_places(opened: Engines, world: Lake, lists: Dataset) -> None:
     )
     print(f"world   {short(world.root)}  ({size_of(world.root)})")
     print(
-        f"lists   {Path(lists.paths[0]).parent}  ({lists.rows:,} rows, digest {lists.digest}, model {lists.details['model']})"
+        f"lists   {short(Path(lists.paths[0]).parent)}  ({lists.rows:,} rows, digest {lists.digest}, model {lists.details['model']})"
     )
     print(f"vectors {short(opened.lake.root / 'discover_weekly' / 'track_vectors')}")
