@@ -95,8 +95,8 @@ def messages(batch: pa.RecordBatch, partitions: int, rules: Rules) -> Iterable[t
     target = partitions_of(users, partitions)
     for partition in range(partitions):
         part = batch.take(pa.array(np.flatnonzero(target == partition))) if partitions > 1 else batch
-        cuts = [0, *_closings(part, rules).tolist(), part.num_rows]
-        for start, end in pairwise(cuts):
+        cuts = {0, *_closings(part, rules).tolist(), part.num_rows}
+        for start, end in pairwise(sorted(cuts)):
             table = pa.Table.from_batches([part.slice(start, end - start)], PLAYS)
             yield from ((partition, message) for message in encode(table))
 
@@ -110,9 +110,10 @@ def partitions_of(keys: Ints, partitions: int) -> Ints:
 
 
 def _closings(batch: pa.RecordBatch, rules: Rules) -> Ints:
-    """Rows right after a play that makes a week final."""
+    """Rows right after a play that makes a week final, or might: what came before the first row is not known here."""
     started = batch.column("started_at").cast(pa.int64()).fill_null(0).to_numpy()
-    return np.flatnonzero(np.diff(finals(np.maximum.accumulate(started), rules)) > 0) + 2
+    weeks = finals(np.maximum.accumulate(started), rules)
+    return np.flatnonzero(np.diff(weeks, prepend=weeks[:1] - 1) > 0) + 1
 
 
 class Segments(dict[int, Segment]):
