@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from charts.close import daily_counts
 from charts.pipeline import Run
-from charts.records import ISO_3166, PLAYS
-from charts.rules import Rules
+from charts.records import ISO_3166, PLAYS, country_name
+from charts.rules import Rules, week_start
+from charts.views import Views, open_stores
 from shared.batches import decode
 from shared.bootstrap import Engines
+from shared.clock import DAY_MS
 from shared.errors import BadInput, LinerError
 from shared.lake import Dataset, write_shard
 
@@ -43,6 +46,23 @@ group by p.chart_week, p.chart_day, p.country, c.artist_id
 order by week nulls last, day nulls last, country nulls last, artist_id nulls last
 """
 VERDICT_SQL = "select verdict, count(*) as plays from judged group by verdict order by verdict nulls last"
+
+
+def streamed(run: Run, engines: Engines, rules: Rules) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """What `recount` gives, from the state of the stream: the two must be equal to the last unit."""
+    stores = open_stores(run)
+    accounting = Views(engines, run, rules, stores).accounting()
+    verdicts = {name: n for name, n in {"counted": accounting["counted"], **accounting["rejected"]}.items() if n}
+    counts = []
+    for week in sorted({week for store in stores for week in store.weeks()}):
+        for row in daily_counts(stores, week).to_pylist():
+            day = week_start(week) // DAY_MS + row["day"]
+            counts.append({**row, "week": week, "day": day, "country": country_name(row["country"])})
+    for store in stores:
+        store.close()
+    return verdicts, sorted(
+        counts, key=lambda row: tuple(row[name] for name in ("week", "day", "country", "artist_id"))
+    )
 
 
 def recount(

@@ -8,7 +8,7 @@ from charts import cluster
 from charts.close import GLOBAL, cut, difference, published, weekly_counts
 from charts.pipeline import Consumer, Run, partitions_of, replay, send, stream_clock
 from charts.records import CHART, COUNTS, Verdict, country_code
-from charts.recount import recount
+from charts.recount import recount, streamed
 from charts.rules import HOUR_MS, Rules, parse_week, week_name, week_of
 from charts.store import PartitionStore, restore
 from charts.views import Views, open_stores
@@ -20,7 +20,6 @@ from shared.errors import BadInput, Conflict, LinerError
 from shared.ports import partition_of
 from shared.settings import Settings
 from tests.charts.conftest import FRIDAY, as_batch, make_play, random_plays
-from tests.charts.test_recount import streamed
 
 RULES = Rules(daily_cap=2)
 

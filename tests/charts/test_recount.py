@@ -2,14 +2,10 @@
 
 import pytest
 
-from charts.close import daily_counts
 from charts.pipeline import Run, replay
-from charts.records import country_name
-from charts.recount import recount
-from charts.rules import Rules, week_start
-from charts.views import Views, open_stores
+from charts.recount import recount, streamed
+from charts.rules import Rules
 from shared.bootstrap import Engines
-from shared.clock import DAY_MS
 from shared.settings import Settings
 from shared.sql import forbidden
 from tests.charts.conftest import as_batch, random_plays
@@ -20,22 +16,6 @@ def engines(tmp_path, clock):
     opened = Engines(Settings(home=tmp_path), clock)
     yield opened
     opened.close()
-
-
-def streamed(run, engines, rules):
-    """(verdicts, counts) as `recount` gives them, from the state of the stream."""
-    stores = open_stores(run)
-    accounting = Views(engines, run, rules, stores).accounting()
-    verdicts = {name: n for name, n in {"counted": accounting["counted"], **accounting["rejected"]}.items() if n}
-    counts = []
-    for week in sorted({week for store in stores for week in store.weeks()}):
-        for row in daily_counts(stores, week).to_pylist():
-            day = week_start(week) // DAY_MS + row["day"]
-            counts.append({**row, "week": week, "day": day, "country": country_name(row["country"])})
-    for store in stores:
-        store.close()
-    key = ("week", "day", "country", "artist_id")
-    return verdicts, sorted(counts, key=lambda row: tuple(row[name] for name in key))
 
 
 @pytest.mark.parametrize("seed", range(3))

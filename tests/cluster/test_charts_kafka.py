@@ -9,7 +9,7 @@ import pytest
 from charts import cluster
 from charts.close import cut, weekly_counts
 from charts.pipeline import Run, replay, send
-from charts.recount import recount
+from charts.recount import recount, streamed
 from charts.rules import Rules
 from charts.views import open_stores
 from shared.bootstrap import Engines
@@ -17,7 +17,6 @@ from shared.cli import main
 from shared.clock import fixed_clock
 from shared.settings import Settings
 from tests.charts.conftest import NOW, as_batch, random_plays
-from tests.charts.test_recount import streamed
 
 RULES = Rules(daily_cap=2)
 pytestmark = pytest.mark.cluster

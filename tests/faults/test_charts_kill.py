@@ -12,13 +12,12 @@ import pytest
 
 from charts.close import published
 from charts.pipeline import Run
-from charts.recount import recount
+from charts.recount import recount, streamed
 from charts.views import open_stores
 from shared.bootstrap import Engines
 from shared.lake import Lake
 from shared.settings import Settings
 from tests.charts.conftest import NOW
-from tests.charts.test_recount import streamed
 from tests.faults.charts_killed import LEASE_MS, RULES, Clock, count_all, strike
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "10"))
