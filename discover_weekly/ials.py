@@ -89,11 +89,11 @@ def fit(
 
 
 def half_sweep(rows: csr_matrix, fixed: Float32, settings: Settings) -> Float32:
-    """Vectors float32[rows, k] of one side, solved against the other side's `fixed` float32[columns, k]."""
+    """Vectors float32[rows, k] of one side, solved against the other side's `fixed` float32[columns, k].
+
+    This is fold-in too: a user who was not trained on is one more row, and gets the vector that training would have given.
+    """
     return solve_rows(rows, diagonalise(grams(fixed), fixed), settings)
-
-
-fold_in = half_sweep  # a user who was not trained on is one more row: whole history in, the vector that training would give out
 
 
 def grams(fixed: Float32) -> list[Float64]:

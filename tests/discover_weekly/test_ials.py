@@ -155,7 +155,7 @@ def test_fold_in_of_a_whole_history_gives_the_trained_vector():
     x = interactions()
     factors = ials.fit(x, SETTINGS, np.random.default_rng(0))
     for user in (0, 33, 69):
-        np.testing.assert_allclose(ials.fold_in(x[user], factors.items, SETTINGS)[0], factors.users[user], atol=1e-5)
+        np.testing.assert_allclose(ials.half_sweep(x[user], factors.items, SETTINGS)[0], factors.users[user], atol=1e-5)
 
 
 def test_users_and_items_without_plays_become_zero():
@@ -187,7 +187,7 @@ def test_explanations_add_up_to_the_scores():
     x = interactions()
     factors = ials.fit(x, SETTINGS, np.random.default_rng(0))
     basis = ials.diagonalise(ials.grams(factors.items), factors.items)
-    users = ials.fold_in(x, factors.items, SETTINGS)
+    users = ials.half_sweep(x, factors.items, SETTINGS)
     for user in range(0, 70, 9):
         parts = ials.explain(x[user], np.arange(40), basis, SETTINGS)
         assert parts.shape == (40, x[user].nnz)
