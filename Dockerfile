@@ -1,14 +1,14 @@
-# One image for the driver, the console, Spark's master and its workers: Python, Java, the lock, the package.
+# One image for the driver, the console, Spark's master and its workers: Python, Java, ffmpeg, the lock, the package.
 FROM python:3.11.13-slim-bookworm
 
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
+    && apt-get install --yes --no-install-recommends openjdk-17-jre-headless ffmpeg libgomp1 \
     && rm -rf /var/lib/apt/lists/*
 
 # The steps of `make setup setup-cluster`. The lock comes first: what it installs changes seldom, the package often.
 WORKDIR /build
 COPY requirements.lock .
-RUN grep -A 40 '^uv==' requirements.lock | sed '/^[^ u]/,$d' > bootstrap.lock \
+RUN awk '/^[^ ]/ { on = /^uv==/ } on' requirements.lock > bootstrap.lock \
     && sed '/^# cluster$/,$d' requirements.lock > base.lock \
     && sed '1,/^# cluster$/d' requirements.lock > cluster.lock
 RUN pip install --no-cache-dir --no-deps --require-hashes -r bootstrap.lock

