@@ -1,30 +1,244 @@
-"""Interface under construction."""
+"""The stream: samples in, events out, in steps of sixteen frames and in memory that does not grow.
+
+Each step: peaks → keys → hits → candidates → verification. A candidate that chance does not explain opens a match (provisional). While it
+is open its line is weighed again at each step: it grows (extended), follows a tempo that is not quite constant, and is closed some
+seconds after its last evidence. A reference is reported once per span: another alignment of the same reference, as in music that
+repeats itself, waits until the first has run out, and then continues the same match.
+
+All state is a function of the steps heard so far; chunks only decide when steps are taken. So any chunking gives the same events.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from copyright_detect.index import Index
-from copyright_detect.records import Event
+from copyright_detect import score
+from copyright_detect.index import Index, Reference
+from copyright_detect.keys import UPLOAD_FAN, ZONE_FRAMES, triplets
+from copyright_detect.peaks import KEY_BOX, STEP, UPLOAD_BOX, Ints, Landmarks
+from copyright_detect.records import HOP, SAMPLE_RATE, WINDOW, Event, Match
+from copyright_detect.verify import MEMORY, Evidence, remember, silence, weigh
+from copyright_detect.vote import Votes
+
+LAG = KEY_BOX.half_frames
+"""Row r of the peaks is frame r − LAG of the upload."""
+REMEMBERED = 430
+"""Frames (10 s) in which hits vote together."""
+CANDIDATES = 24
+"""Verified in a step at most."""
+STALE = 65
+"""Frames (1.5 s) without evidence after which another alignment of the reference may go on."""
+GAP = 172
+"""Frames (4 s) without evidence after which a match is closed."""
+EVERY = 43
+"""Frames (1 s) that a match grows between two `extended` events."""
+MOST_OPEN = 64
+"""Matches that may be open at a time: more references of one recording than that are not told apart."""
+SURER = 3.0
+"""Nats that another tempo or offset must be better by, before a line moves to it."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """An alignment: row `at` of the upload is frame `reference` of the catalogue, and goes on at `tempo`."""
+
+    at: float
+    reference: float
+    tempo: float
+
+    def where(self, row: float) -> float:
+        """The frame of the catalogue at a row."""
+        return self.reference + self.tempo * (row - self.at)
+
+
+@dataclass
+class Open:
+    """A match while it is open. Rows of the upload; `pieces`: lines that ran out, with their first and last rows."""
+
+    match_id: int
+    reference: Reference
+    line: Line
+    first: int
+    last: int
+    nats: float
+    reported: int
+    pieces: list[tuple[Line, int, int]] = field(default_factory=list)
 
 
 class Detector:
-    """Listens to one upload. Chunks of any size give the same events, bit for bit."""
+    """Listens to one upload."""
 
-    def __init__(self, index: Index) -> None: ...
+    def __init__(self, index: Index, tolerated: float = score.TOLERATED) -> None:
+        self.index, self.tolerated = index, tolerated
+        self.landmarks = Landmarks(UPLOAD_BOX, KEY_BOX)
+        self.heard = silence()
+        self.votes = Votes()
+        self.recent: tuple[Ints, Ints] = (
+            np.zeros(0, np.int32),
+            np.zeros(0, np.int32),
+        )  # peaks that may still be anchors
+        self.open: list[Open] = []
+        self.closed: dict[int, int] = {}  # first frame of a reference: row until which it was reported
+        self.steps = 0
+        self.matches = 0
 
     def push(self, samples: npt.NDArray[np.float32]) -> list[Event]:
         """Hear more samples (float32, SAMPLE_RATE)."""
-        raise NotImplementedError
+        return [event for batch in self.landmarks.push(samples) for event in self._batch(*batch)]
 
     def finish(self) -> list[Event]:
-        """The upload is over: close what is open."""
-        raise NotImplementedError
+        """The upload is over: hear its end, close what is open."""
+        events = [event for batch in self.landmarks.finish() for event in self._batch(*batch)]
+        return events + [self._event("closed", match) for match in self.open]
 
     def state(self) -> bytes:
         """A checkpoint."""
-        raise NotImplementedError
+        from copyright_detect.checkpoint import save
+
+        return save(self)
 
     @classmethod
     def restore(cls, index: Index, state: bytes) -> "Detector":
-        """Go on from a checkpoint, bit for bit."""
-        raise NotImplementedError
+        """Go on from a checkpoint, bit for bit; the index may have changed since."""
+        from copyright_detect.checkpoint import load
+
+        return load(index, state)
+
+    def _batch(self, rows: Ints, bins: Ints, wide: npt.NDArray[np.bool_]) -> Iterator[Event]:
+        """The steps of one batch of peaks."""
+        bounds = np.searchsorted(rows, np.arange(self.steps, self.landmarks.rows // STEP + 1) * STEP)
+        for begin, end in pairwise(bounds):
+            yield from self._step(rows[begin:end], bins[begin:end], wide[begin:end])
+
+    def _step(self, rows: Ints, bins: Ints, wide: npt.NDArray[np.bool_]) -> Iterator[Event]:
+        """Hear one step: its peaks, by row, then bin."""
+        step, now = self.steps, (self.steps + 1) * STEP
+        remember(self.heard, step, rows, bins)
+        new = self._vote(rows[wide], bins[wide], now)
+        self.steps += 1
+        yield from self._go_on(now)
+        yield from self._begin(new, now)
+
+    def _vote(self, rows: Ints, bins: Ints, now: int) -> int:
+        """Look up the keys that the step's peaks complete; the number of hits."""
+        rows, bins = np.concatenate([self.recent[0], rows]), np.concatenate([self.recent[1], bins])
+        keys, anchors = triplets(rows, bins, UPLOAD_FAN, now - STEP)
+        young = rows >= now - ZONE_FRAMES
+        self.recent = rows[young], bins[young]
+        uploads, catalogue = self.index.find(keys, anchors)
+        self.votes.add(uploads, catalogue, now - REMEMBERED)
+        return len(uploads)
+
+    def _begin(self, new: int, now: int) -> Iterator[Event]:
+        """Verify the candidates of a step; open matches, or let them continue open ones."""
+        busy = [m.reference for m in self.open if m.last >= now - STALE]
+        muted = np.array([(r.first - MEMORY, r.first + r.frames + MEMORY) for r in busy], np.int64).reshape(-1, 2)
+        need = self.votes.enough(self.index.frames)
+        threshold = score.needed(self.index.frames, self.tolerated)
+        for hit in self.votes.candidates(new, need, muted, CANDIDATES):
+            at, frame = self.votes.hit(hit)
+            reference = self.index.at(frame)
+            if reference is None or any(m.reference == reference and m.last >= now - STALE for m in self.open):
+                continue
+            tempo, _ = self.votes.slope(hit)
+            line, found = self._best(reference, Line(at, frame, tempo), now)
+            if found.nats >= threshold:
+                yield from self._found(reference, line, found, now)
+
+    def _found(self, reference: Reference, line: Line, found: Evidence, now: int) -> Iterator[Event]:
+        """A line that chance does not explain: a new match, or the continuation of one."""
+        for match in self.open:
+            if match.reference == reference:
+                if found.last > match.last:
+                    if found.first > match.first + STALE:
+                        match.pieces.append((match.line, match.first, match.last))
+                    match.line, match.last, match.nats = line, found.last, max(match.nats, found.nats)
+                    match.first = found.first
+                return
+        if len(self.open) < MOST_OPEN:
+            match = Open(self.matches, reference, line, found.first, found.last, found.nats, now)
+            self.matches += 1
+            self.open.append(match)
+            yield self._event("provisional", match)
+
+    def _best(self, reference: Reference, line: Line, now: int) -> tuple[Line, Evidence]:
+        """The best of the lines near one: its own tempo, and none; then a little beside the better."""
+        tries = [replace(line, tempo=1.0), line] if line.tempo != 1.0 else [line]
+        best, found = self._better(reference, tries, now, SURER)
+        if found.nats < 12.0:
+            return best, found
+        for spread in (0.005, 0.0025, 0.00125):
+            tries = [best] + [
+                replace(best, tempo=best.tempo + tilt, reference=best.reference + shift)
+                for tilt in (-spread, 0.0, spread)
+                for shift in (-1.0, 0.0, 1.0)
+            ]
+            best, found = self._better(reference, tries, now, SURER)
+        return best, found
+
+    def _better(self, reference: Reference, tries: list[Line], now: int, surer: float) -> tuple[Line, Evidence]:
+        """The line with the most evidence; the first one unless another is better by `surer` nats."""
+        frames, bins = self.index.stored_peaks(reference.name)
+        begin = max(now - MEMORY, self.closed.get(reference.first, 0))
+        found = [weigh(self.heard, self.steps - 1, frames, bins, t.at, t.reference, t.tempo, begin, now) for t in tries]
+        best = max(range(len(tries)), key=lambda i: (found[i][0] + (surer if i == 0 else 0.0), -i))
+        return tries[best], Evidence(*found[best])
+
+    def _go_on(self, now: int) -> Iterator[Event]:
+        """Weigh the open matches again; extend them or close them."""
+        self.closed = {first: row for first, row in self.closed.items() if row > now - MEMORY}
+        staying = []
+        for match in self.open:
+            if self.index.at(match.reference.first) is None:  # removed
+                yield self._event("closed", match)
+                continue
+            self._extend(match, now)
+            if match.last < now - GAP:
+                self.closed[match.reference.first] = match.last + 1
+                yield self._event("closed", match)
+                continue
+            staying.append(match)
+            if match.last >= match.reported + EVERY:
+                match.reported = match.last
+                yield self._event("extended", match)
+        self.open = staying
+
+    def _extend(self, match: Open, now: int) -> None:
+        """Follow an open match to now."""
+        anchor = Line(now, match.line.where(now), match.line.tempo)
+        tries = [anchor] + [replace(anchor, reference=anchor.reference + shift) for shift in (-1.0, 1.0)]
+        line, found = self._better(match.reference, tries, now, SURER)
+        if found.nats <= 0.0 or found.last < match.last - STALE:
+            return
+        if line is not anchor:
+            match.line = replace(line, tempo=line.tempo + (line.reference - anchor.reference) / MEMORY)
+        begin = now - MEMORY + STALE
+        if match.first >= begin:  # still remembered: say better where it began
+            match.first = found.first
+        match.last, match.nats = max(match.last, found.last), max(match.nats, found.nats)
+
+    def _event(self, kind: str, match: Open) -> Event:
+        heard = ((self.steps * STEP - 1) * HOP + WINDOW) / SAMPLE_RATE
+        return Event(kind, match.match_id, heard, self._match(match))  # type: ignore[arg-type]
+
+    def _match(self, match: Open) -> Match:
+        """As it is reported."""
+        first_line, first = (match.pieces[0][0], match.pieces[0][1]) if match.pieces else (match.line, match.first)
+        return Match(
+            match.reference.name,
+            _seconds(first - LAG),
+            _seconds(match.last - LAG + 1),
+            _seconds(first_line.where(first) - match.reference.first),
+            _seconds(match.line.where(match.last) - match.reference.first + 1),
+            round(score.bits(match.nats), 1),
+            score.expected_false_alarms(match.nats, self.index.frames),
+            round(match.line.tempo, 4),
+        )
+
+
+def _seconds(frame: float) -> float:
+    """Of the middle of a frame, to milliseconds."""
+    return max(round((frame * HOP + WINDOW / 2) / SAMPLE_RATE, 3), 0.0)

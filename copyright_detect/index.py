@@ -1,49 +1,355 @@
-"""Interface under construction."""
+"""The index of references: immutable segments, memory-mapped, and one manifest that says which of them count.
 
-from collections.abc import Iterable
+Each reference gets a range of one long line of frames, the catalogue, for good. A posting is one number on that line: four bytes say
+both which reference and where in it. A segment holds the postings of some references sorted by key, behind a table of buckets, and their
+peaks. An addition writes a segment aside and renames the manifest; a removal only renames the manifest. So readers never wait, and see
+either before or after. When a segment has become as large as half of the one before it, the two are merged: their number stays
+logarithmic, and as no reference ever moves, whoever is matching at that moment need not notice.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
+from copyright_detect.keys import REFERENCE_FAN, Keys, triplets
+from copyright_detect.peaks import REFERENCE_BOX, Ints, Landmarks, Peaks
+from copyright_detect.records import HOP, SAMPLE_RATE
+from copyright_detect.vote import Longs
+from shared.errors import BadInput, LinerError, NotFound
+
+FORMAT = 1
+SHORTEST_S = 3.0
+"""Less cannot be told from chance."""
+APART = 64
+"""Frames between two references on the line of the catalogue."""
+CATALOGUE = (1 << 32) - 1
+"""Frames that a posting can name: 27,700 hours."""
+MOST_POSTINGS = 64
+"""Postings of one key that a query takes: a loop that repeats all day has thousands."""
+ARRAYS = ("peak_starts", "peak_frames", "peak_bins", "buckets", "checks", "postings")
+
+Blocks = npt.NDArray[np.float32] | Iterable[npt.NDArray[np.float32]]
+
+
+class Reference(NamedTuple):
+    """Where a reference lies in the catalogue: frames [first, first + frames)."""
+
+    name: str
+    first: int
+    frames: int
+    samples: int
+    source: str | None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Some references, their peaks and their postings."""
+
+    name: str
+    references: tuple[Reference, ...]
+    peak_starts: npt.NDArray[np.int64]  # (references + 1,)
+    peak_frames: npt.NDArray[np.uint32]  # (peaks,) frames of the catalogue
+    peak_bins: npt.NDArray[np.uint16]  # (peaks,)
+    buckets: npt.NDArray[np.uint32]  # (buckets + 1,) where the postings of a bucket begin: keys by their high bits
+    checks: npt.NDArray[np.uint16]  # (postings,) the low bits of the key
+    postings: npt.NDArray[np.uint32]  # (postings,) frame of the anchor in the catalogue
+
+    def peaks(self, number: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+        """(frames of the catalogue, bins) of a reference, by its number in the segment."""
+        span = slice(self.peak_starts[number], self.peak_starts[number + 1])
+        return self.peak_frames[span], self.peak_bins[span]
+
 
 class Index:
-    """What a detector asks: a snapshot of the segments, memory-mapped."""
+    """What a detector asks: a snapshot of the segments."""
 
-    version: str
-    references: list[str]
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.version = ""
+        self.segments: tuple[Segment, ...] = ()
+        self.refresh()
 
     def refresh(self) -> bool:
         """Take up additions and removals; True if there were any."""
-        raise NotImplementedError
+        for _ in range(20):  # a writer may take a segment away between our two reads
+            text = _read_manifest(self.path)
+            version = hashlib.sha256(text).hexdigest()[:12]
+            if version == self.version:
+                return False
+            try:
+                manifest = json.loads(text)
+                known = {segment.name: segment for segment in self.segments}
+                segments = tuple(known.get(name) or _open_segment(self.path, name) for name in manifest["segments"])
+            except FileNotFoundError:
+                continue
+            self._take(segments, manifest, version)
+            return True
+        raise LinerError(f"{self.path}: its segments change faster than they can be opened; try again")
 
-    def peaks(self, name: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    def _take(self, segments: tuple[Segment, ...], manifest: dict[str, Any], version: str) -> None:
+        removed = set(manifest["removed"])
+        self.segments, self.version = segments, version
+        self._live = [
+            (reference, segment, number)
+            for segment in segments
+            for number, reference in enumerate(segment.references)
+            if reference.first not in removed
+        ]
+        self._firsts = np.array([reference.first for reference, _, _ in self._live], np.int64)
+        self._by_name = {entry[0].name: entry for entry in self._live}
+        self.frames = sum(reference.frames for reference, _, _ in self._live)
+
+    @property
+    def references(self) -> list[str]:
+        """The names, sorted."""
+        return sorted(self._by_name)
+
+    def find(self, keys: Keys, anchors: Ints) -> tuple[Longs, Longs]:
+        """(frames of the upload, frames of the catalogue) of all postings of keys whose anchors stand at those frames of the upload."""
+        nothing = np.zeros(0, np.int64)
+        found = [(nothing, nothing)]
+        found += [_find(segment.buckets, segment.checks, segment.postings, keys, anchors) for segment in self.segments]
+        return np.concatenate([uploads for uploads, _ in found]), np.concatenate([frames for _, frames in found])
+
+    def at(self, frame: int) -> Reference | None:
+        """The reference at a frame of the catalogue, unless it was removed."""
+        place = int(np.searchsorted(self._firsts, frame, "right")) - 1
+        if place < 0:
+            return None
+        reference = self._live[place][0]
+        return reference if frame < reference.first + reference.frames else None
+
+    def stored_peaks(self, name: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+        """(frames of the catalogue, bins) of a reference, as they lie in the segment."""
+        _, segment, number = self._entry(name)
+        return segment.peaks(number)
+
+    def peaks(self, name: str) -> tuple[Ints, Ints]:
         """(frames from the reference's beginning, bins) of its stored peaks."""
-        raise NotImplementedError
+        frames, bins = self.stored_peaks(name)
+        return (frames - np.uint32(self.reference(name).first)).astype(np.int32), bins.astype(np.int32)
+
+    def reference(self, name: str) -> Reference:
+        """The record of a name; NotFound when there is none."""
+        return self._entry(name)[0]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
 
     def seconds(self, name: str) -> float:
         """Its length."""
-        raise NotImplementedError
+        return self.reference(name).samples / SAMPLE_RATE
 
     def source(self, name: str) -> str | None:
         """The file it was read from, if it was a file."""
-        raise NotImplementedError
+        return self.reference(name).source
+
+    def _entry(self, name: str) -> tuple[Reference, Segment, int]:
+        if name not in self._by_name:
+            raise NotFound(f"{self.path}: no reference {name!r}; it has {', '.join(self.references[:5]) or 'none'} …")
+        return self._by_name[name]
 
 
 def open_index(path: str | Path) -> Index:
-    """The index in a folder."""
-    raise NotImplementedError
+    """The index in a folder; NotFound when there is none."""
+    return Index(Path(path))
 
 
 def add_references(
-    path: str | Path,
-    references: Iterable[tuple[str, npt.NDArray[np.float32]]],
-    sources: dict[str, str] | None = None,
-) -> int:
-    """Index audio (mono float32 at SAMPLE_RATE) under names; creates the index. Visible to readers at once when it returns."""
-    raise NotImplementedError
+    path: str | Path, references: Iterable[tuple[str, Blocks]], sources: dict[str, str] | None = None
+) -> list[str]:
+    """Index audio (mono float32 at SAMPLE_RATE, whole or in blocks) under names; a name that exists is replaced.
+
+    Creates the index. All become visible at once. Returns one line for each reference that was refused.
+    """
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _writing(folder) as manifest:
+        parts, refused = [], []
+        for name, audio in references:
+            try:
+                part = _analyse(name, audio, manifest["next"], (sources or {}).get(name))
+            except BadInput as error:
+                refused.append(str(error))
+                continue
+            manifest["next"] = part[0].first + part[0].frames + APART
+            parts.append(part)
+        if parts:
+            segments = [_open_segment(folder, name) for name in manifest["segments"]]
+            new = {part[0].name for part in parts}
+            manifest["removed"] += [r.first for s in segments for r in s.references if r.name in new]
+            manifest["segments"].append(_write_segment(folder, parts))
+            _merge(folder, manifest)
+    return refused
 
 
 def remove_reference(path: str | Path, name: str) -> None:
     """Take a reference out; NotFound when there is none of that name."""
-    raise NotImplementedError
+    with _writing(Path(path)) as manifest:
+        manifest["removed"].append(open_index(path).reference(name).first)
+
+
+Part = tuple[Reference, npt.NDArray[np.uint32], npt.NDArray[np.uint16]]
+
+
+def _analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
+    """A reference at its place in the catalogue, with its peaks; BadInput when it is too short or silent."""
+    landmarks = Landmarks(REFERENCE_BOX, REFERENCE_BOX)
+    found: list[Peaks] = []
+    samples = 0
+    for block in [audio] if isinstance(audio, np.ndarray) else audio:
+        samples += len(block)
+        found += landmarks.push(block)
+    found += landmarks.finish()
+    if samples < SHORTEST_S * SAMPLE_RATE:
+        raise BadInput(f"{name}: {samples / SAMPLE_RATE:.1f} s; a reference has at least {SHORTEST_S:.0f} s")
+    rows = np.concatenate([rows for rows, _, _ in found])
+    if len(rows) < SHORTEST_S:
+        raise BadInput(f"{name}: silent, or one steady tone; there is nothing to know it by")
+    frames = -(-samples // HOP)
+    if first + frames > CATALOGUE:
+        raise BadInput(f"{name}: the index is full ({CATALOGUE:,} frames were ever given out); build a new one")
+    at = (rows - REFERENCE_BOX.half_frames + first).astype(np.uint32)
+    return (
+        Reference(name, first, frames, samples, source),
+        at,
+        np.concatenate([b for _, b, _ in found]).astype(np.uint16),
+    )
+
+
+def _write_segment(folder: Path, parts: list[Part]) -> str:
+    """Write a segment aside and name it by its content."""
+    keys, anchors = [], []
+    for reference, frames, bins in parts:
+        key, anchor = triplets(
+            (frames - np.uint32(reference.first)).astype(np.int32), bins.astype(np.int32), REFERENCE_FAN, 0
+        )
+        keys.append(key)
+        anchors.append(anchor.astype(np.uint32) + np.uint32(reference.first))
+    key, anchor = np.concatenate(keys), np.concatenate(anchors)
+    order = np.lexsort((anchor, key))
+    bits = max(int(len(key) // 2).bit_length(), 4)  # about two postings a bucket
+    arrays = {
+        "peak_starts": np.cumsum([0, *(len(frames) for _, frames, _ in parts)]),
+        "peak_frames": np.concatenate([frames for _, frames, _ in parts]),
+        "peak_bins": np.concatenate([bins for _, _, bins in parts]),
+        "buckets": np.searchsorted(key[order] >> np.uint32(32 - bits), np.arange((1 << bits) + 1)).astype(np.uint32),
+        "checks": key[order].astype(np.uint16),
+        "postings": anchor[order],
+    }
+    digest = hashlib.sha256(json.dumps([part[0] for part in parts]).encode())
+    for array in arrays.values():
+        digest.update(array.tobytes())
+    name = f"segment-{digest.hexdigest()[:16]}"
+    aside = folder / f"{name}.tmp"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    for array_name, array in arrays.items():
+        np.save(aside / f"{array_name}.npy", array)
+    (aside / "references.json").write_text(json.dumps([part[0]._asdict() for part in parts]))
+    for file in aside.iterdir():
+        _sync(file)
+    shutil.rmtree(folder / name, ignore_errors=True)
+    aside.rename(folder / name)
+    return name
+
+
+def _merge(folder: Path, manifest: dict[str, Any]) -> None:
+    """Merge the last segments while one is at least half as large as the one before it; drops what was removed."""
+    names = manifest["segments"]
+    while len(names) > 1:
+        last, before = _open_segment(folder, names[-1]), _open_segment(folder, names[-2])
+        if 2 * len(last.postings) < len(before.postings):
+            break
+        removed = set(manifest["removed"])
+        parts = [
+            (reference, *segment.peaks(number))
+            for segment in (before, last)
+            for number, reference in enumerate(segment.references)
+            if reference.first not in removed
+        ]
+        manifest["removed"] = sorted(removed - {r.first for s in (before, last) for r in s.references})
+        names[-2:] = [_write_segment(folder, parts)] if parts else []
+
+
+def _open_segment(folder: Path, name: str) -> Segment:
+    place = folder / name
+    references = tuple(Reference(**row) for row in json.loads((place / "references.json").read_text()))
+    return Segment(name, references, *(np.asarray(np.load(place / f"{array}.npy", mmap_mode="r")) for array in ARRAYS))
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[dict[str, Any]]:
+    """The manifest, to be changed by one writer at a time; renamed into place at the end, and what it no longer names is deleted."""
+    if not folder.is_dir():
+        raise NotFound(f"{folder}: no index here; make one with `liner copyright-detect index DIR --db {folder}`")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        empty: dict[str, Any] = {"format": FORMAT, "next": 0, "segments": [], "removed": []}
+        manifest = json.loads(_read_manifest(folder)) if (folder / "manifest.json").exists() else empty
+        yield manifest
+        aside = folder / "manifest.tmp"
+        aside.write_text(json.dumps(manifest))
+        _sync(aside)
+        aside.rename(folder / "manifest.json")
+        _sync(folder)
+        for old in folder.glob("segment-*"):
+            if old.name not in manifest["segments"]:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def _read_manifest(folder: Path) -> bytes:
+    try:
+        text = (folder / "manifest.json").read_bytes()
+    except FileNotFoundError:
+        raise NotFound(
+            f"{folder}: no index here; make one with `liner copyright-detect index DIR --db {folder}`"
+        ) from None
+    if json.loads(text).get("format") != FORMAT:
+        raise BadInput(f"{folder}/manifest.json: another format; index the references again")
+    return text
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@numba.njit(cache=True, nogil=True)
+def _find(
+    buckets: npt.NDArray[np.uint32],
+    checks: npt.NDArray[np.uint16],
+    postings: npt.NDArray[np.uint32],
+    keys: Keys,
+    anchors: Ints,
+) -> tuple[Longs, Longs]:
+    shift, size = 32, len(buckets) - 1
+    while size > 1:
+        shift, size = shift - 1, size >> 1
+    uploads, catalogue, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    for i in range(len(keys)):
+        bucket, check, taken = keys[i] >> np.uint32(shift), np.uint16(keys[i] & np.uint32(0xFFFF)), 0
+        for place in range(buckets[bucket], buckets[bucket + 1]):
+            if checks[place] != check:
+                continue
+            if count == len(uploads):
+                uploads, catalogue = np.append(uploads, uploads), np.append(catalogue, catalogue)
+            uploads[count], catalogue[count] = anchors[i], postings[place]
+            count, taken = count + 1, taken + 1
+            if taken == MOST_POSTINGS:
+                break
+    return uploads[:count], catalogue[:count]

@@ -1,0 +1,148 @@
+"""From hits to candidates: hits of one alignment share the difference between reference frame and upload frame.
+
+Hits of the last seconds are counted in cells of eight frames of that difference, so a count costs one addition whatever the
+catalogue's size, and hits that drift apart because the tempo is some percent off fall in neighbouring cells. A candidate needs only a
+few hits: it is cheap to verify, and the verdict is the verification's.
+"""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Longs = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int16]
+
+CELL = 3
+"""Bits of the difference that a cell spans: 8 frames."""
+SLOTS = 1 << 16
+"""Cells beyond this number share a slot: that costs verifications, not matches."""
+MOST_HITS = 1 << 15
+"""Hits that are remembered; more within the window push out the oldest."""
+FEWEST = 3
+"""Hits that make a candidate, where chance seldom brings as many together."""
+REACH = 12
+"""Hits so many frames from a candidate's difference are of its cluster."""
+SLOPES = 12
+"""Tempo is sought in steps of half a percent, so many each way."""
+SLOPE_STEP = 0.005
+
+
+class Votes:
+    """The hits of the window, in a ring, and their counts."""
+
+    def __init__(self) -> None:
+        self.frames: Longs = np.zeros(MOST_HITS, np.int64)  # of the upload
+        self.references: Longs = np.zeros(MOST_HITS, np.int64)  # frames of the catalogue
+        self.counts: Counts = np.zeros(SLOTS, np.int16)
+        self.span: Longs = np.zeros(2, np.int64)  # first and one past the last hit, counted since the beginning
+
+    def add(self, frames: Longs, references: Longs, oldest: int) -> None:
+        """Count new hits, forget those of frames before `oldest`."""
+        _add(self.frames, self.references, self.counts, self.span, frames, references, oldest)
+
+    def enough(self, catalogue_frames: int) -> int:
+        """Hits that a candidate needs: three, or more where the density of chance hits asks for it."""
+        chance = (self.span[1] - self.span[0]) * (3 << CELL) / max(catalogue_frames, 1)
+        return max(FEWEST, int(np.ceil(chance + 3.0 * np.sqrt(chance))))
+
+    def candidates(self, new: int, need: int, muted: Longs, most: int) -> Longs:
+        """Numbers of hits (of the last `new` ones) that stand in a crowd of at least `need`: the largest crowds first, at most `most`.
+
+        muted: (n, 2) ranges of catalogue frames, half-open, sorted, that are spoken for already.
+        """
+        found: Longs = _candidates(self.frames, self.references, self.counts, self.span, new, need, muted, most)
+        return found
+
+    def hit(self, number: int) -> tuple[int, int]:
+        """(frame of the upload, frame of the catalogue) of a hit."""
+        slot = number & (MOST_HITS - 1)
+        return int(self.frames[slot]), int(self.references[slot])
+
+    def slope(self, hit: int) -> tuple[float, int]:
+        """The tempo that most hits around one agree with, and how many do; the least deviation among equals."""
+        tempo, agreeing = _slope(self.frames, self.references, self.span, hit)
+        return float(tempo), int(agreeing)
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(
+    frames: Longs, references: Longs, counts: Counts, span: Longs, new_frames: Longs, new_references: Longs, oldest: int
+) -> None:
+    mask = len(frames) - 1
+    for i in range(len(new_frames)):
+        if span[1] - span[0] == len(frames):
+            _forget(frames, references, counts, span)
+        slot = span[1] & mask
+        frames[slot], references[slot] = new_frames[i], new_references[i]
+        counts[((new_references[i] - new_frames[i]) >> CELL) & (SLOTS - 1)] += 1
+        span[1] += 1
+    while span[0] < span[1] and frames[span[0] & mask] < oldest:
+        _forget(frames, references, counts, span)
+
+
+@numba.njit(cache=True, nogil=True)
+def _forget(frames: Longs, references: Longs, counts: Counts, span: Longs) -> None:
+    slot = span[0] & (len(frames) - 1)
+    counts[((references[slot] - frames[slot]) >> CELL) & (SLOTS - 1)] -= 1
+    span[0] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _candidates(
+    frames: Longs, references: Longs, counts: Counts, span: Longs, new: int, need: int, muted: Longs, most: int
+) -> Longs:
+    mask = len(frames) - 1
+    best = np.empty(most, np.int64)
+    crowd = np.empty(most, np.int64)
+    cells = np.empty(most, np.int64)
+    count = 0
+    for hit in range(max(span[1] - new, span[0]), span[1]):
+        reference = references[hit & mask]
+        cell = (reference - frames[hit & mask]) >> CELL
+        votes = 0
+        for near in range(cell - 1, cell + 2):
+            votes += counts[near & (SLOTS - 1)]
+        if votes < need or _inside(muted, reference):
+            continue
+        known = False
+        for i in range(count):
+            known |= abs(cells[i] - cell) <= 1
+        if known:
+            continue
+        place = count if count < most else count - 1
+        if count == most and crowd[place] >= votes:
+            continue
+        while place > 0 and crowd[place - 1] < votes:
+            best[place], crowd[place], cells[place] = best[place - 1], crowd[place - 1], cells[place - 1]
+            place -= 1
+        best[place], crowd[place], cells[place] = hit, votes, cell
+        count = min(count + 1, most)
+    return best[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def _inside(ranges: Longs, value: int) -> bool:
+    inside = False
+    for i in range(len(ranges)):
+        inside |= ranges[i, 0] <= value < ranges[i, 1]
+    return inside
+
+
+@numba.njit(cache=True, nogil=True)
+def _slope(frames: Longs, references: Longs, span: Longs, hit: int) -> tuple[float, int]:
+    mask = len(frames) - 1
+    frame, reference = frames[hit & mask], references[hit & mask]
+    agree = np.zeros(2 * SLOPES + 1, np.int64)
+    for other in range(span[0], span[1]):
+        run = frames[other & mask] - frame
+        rise = references[other & mask] - reference
+        if abs(rise - run) > REACH:
+            continue
+        for step in range(-SLOPES, SLOPES + 1):
+            agree[step + SLOPES] += abs(rise - run * (1.0 + step * SLOPE_STEP)) <= 1.5
+    best = SLOPES
+    for distance in range(1, SLOPES + 1):
+        for step in (SLOPES - distance, SLOPES + distance):
+            if agree[step] > agree[best]:
+                best = step
+    return 1.0 + (best - SLOPES) * SLOPE_STEP, agree[best]
