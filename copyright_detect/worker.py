@@ -42,10 +42,13 @@ class Run:
 
 
 def send(log: EventLog, run: Run, chunks: Iterable[Chunk]) -> None:
-    """Append chunks to the log, each to its upload's partition, durable one by one."""
+    """Append chunks to the log, each to its upload's partition; they are durable when it returns."""
     partitions = log.partitions(run.topic)
+    ready: dict[int, list[bytes]] = {}
     for chunk in chunks:
-        log.append(run.topic, partition_for(chunk.upload, partitions), [encode(chunk)])
+        ready.setdefault(partition_for(chunk.upload, partitions), []).append(encode(chunk))
+    for partition, messages in ready.items():
+        log.append(run.topic, partition, messages)
 
 
 def tick(log: EventLog, run: Run, now: int) -> None:

@@ -3,6 +3,7 @@
 from itertools import islice
 
 import numpy as np
+import soundfile
 
 from copyright_detect.catalogue import Catalogue
 from copyright_detect.chunks import cut, to_float, to_pcm
@@ -27,7 +28,10 @@ song 1,Northlight,WORLD,2026-01-01,2026-12-31,allow,,licensed
 
 def make_db(db):
     """An index of four songs, and rights on two of them."""
-    add_references(db, [(release.title, song(1, release)) for release in RELEASES])
+    sounds = {release.title: song(1, release) for release in RELEASES}
+    db.mkdir(parents=True)
+    soundfile.write(db.with_suffix(".wav"), sounds["song 1"], RATE)
+    add_references(db, list(sounds.items()), sources={"song 1": str(db.with_suffix(".wav"))})
     write_rights(db, RIGHTS)
     return db
 

@@ -1,0 +1,253 @@
+"""Between the web and the log: files come in parts, are decoded once they are whole, and go on as chunks, which are heard at once.
+
+A file waits on disk until its last part is there, since some containers keep their table of contents at the end; from then on
+everything streams. Uploads, their bytes and their number are bounded before a byte is decoded. The gateway also is
+the worker of its runs: after each few chunks it hears what is in the log, so an alarm stands while the rest is still sent.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from secrets import token_hex
+from threading import Lock, Thread
+from time import sleep
+from typing import Any
+
+from copyright_detect.audio import decode
+from copyright_detect.catalogue import Catalogue
+from copyright_detect.chunks import Chunk, cut, partition_for
+from copyright_detect.store import PartitionStore
+from copyright_detect.views import upload_report
+from copyright_detect.worker import Run, Worker, send, tick
+from shared.bootstrap import Engines
+from shared.clock import DEMO_NOW, Clock, fixed_clock
+from shared.errors import BadInput, Conflict, LinerError, NotFound
+
+PARTITIONS = 2
+MOST_OPEN = 8
+MOST_BYTES = 512 << 20
+LONGEST_SECONDS = 6 * 3600.0
+IDLE_MS = 600_000
+AT_ONCE = 16  # chunks a batch: a quarter of a minute
+DEMO_WORLD, DEMO_SEED, DEMO_SHOW = "tiny", 1, "morning-show"
+DEMO_PACE_S = 0.15  # between two seconds of the demo's podcast, so that a person can watch
+
+
+@dataclass
+class Incoming:
+    """A file that is on its way. status: receiving, preparing, running or failed; what is heard of it stands in the store."""
+
+    show: str
+    run: Run
+    path: Path | None = None
+    parts: int = 0
+    received: int = 0
+    last_digest: bytes = b""
+    touched_ms: int = 0
+    status: str = "receiving"
+    error: str | None = None
+
+
+@dataclass
+class Gateway:
+    """The uploads of this process."""
+
+    engines: Engines
+    incoming: dict[str, Incoming] = field(default_factory=dict)
+    _workers: dict[Run, Worker] = field(default_factory=dict)
+    _guard: Lock = field(default_factory=Lock)  # of the table above
+    _hearing: Lock = field(default_factory=Lock)  # a worker belongs to one thread at a time
+
+    @property
+    def home(self) -> Path:
+        """Where its state lies."""
+        return self.engines.settings.home / "copyright_detect"
+
+    @property
+    def runs(self) -> tuple[Run, Run]:
+        """Of files, whose time is the clock's, and of the demo, whose time is the world's."""
+        return Run("files", self.engines.settings.home), Run("demo", self.engines.settings.home)
+
+    def begin(self, show: str) -> str:
+        """A new upload; its id."""
+        if not (db := current_db(self.home)).is_dir():  # before anybody sends megabytes
+            raise NotFound(
+                f"{db}: nothing is indexed; play the demo first, or start with liner copyright-detect serve --db DB"
+            )
+        now = self.engines.clock()
+        with self._guard:
+            for upload in [each for each, found in self.incoming.items() if now - found.touched_ms > IDLE_MS]:
+                self._forget(upload)
+            if sum(each.status != "failed" for each in self.incoming.values()) >= MOST_OPEN:
+                raise Conflict(f"{MOST_OPEN} uploads are running; wait until one of them is done")
+            upload = token_hex(8)
+            path = self.home / "incoming" / upload
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            self.incoming[upload] = Incoming(show, self.runs[0], path, touched_ms=now)
+        return upload
+
+    def part(self, upload: str, number: int, body: bytes, last: bool) -> dict[str, Any]:
+        """Append a part of a file; the last one starts the hearing. A part that comes twice is taken once."""
+        with self._guard:
+            found = self.incoming.get(upload)
+            if found is None or found.path is None:
+                raise NotFound(f"upload {upload!r}: not one that waits for parts; begin a new one")
+            digest = sha256(body).digest()
+            repeated = number == found.parts - 1 and digest == found.last_digest
+            if found.status == "receiving" and not repeated:
+                if number != found.parts:
+                    raise Conflict(f"upload {upload!r}: part {number} came, part {found.parts} is expected")
+                if found.received + len(body) > MOST_BYTES:
+                    self._forget(upload)
+                    raise BadInput(
+                        f"upload {upload!r}: more than {MOST_BYTES:,} bytes; send the sound without its video"
+                    )
+                with found.path.open("ab") as file:
+                    file.write(body)
+                found.parts, found.received, found.last_digest = number + 1, found.received + len(body), digest
+                found.touched_ms = self.engines.clock()
+                if last:
+                    found.status = "running"
+                    Thread(target=self._hear_file, args=(upload, found), daemon=True).start()
+            return {"upload": upload, "status": found.status, "parts": found.parts, "bytes": found.received}
+
+    def play_demo(self) -> str:
+        """Stream the demo's podcast in the background, slowly enough to watch; its upload's id. One at a time."""
+        upload = f"demo-{token_hex(4)}"
+        with self._guard:
+            if any(each.run == self.runs[1] and each.status != "failed" for each in self.incoming.values()):
+                raise Conflict("the demo is playing; watch it, or wait until it is over")
+            found = Incoming(DEMO_SHOW, self.runs[1], status="preparing", touched_ms=self.engines.clock())
+            self.incoming[upload] = found
+        Thread(target=self._hear_demo, args=(upload, found), daemon=True).start()
+        return upload
+
+    def report(self, upload: str) -> dict[str, Any]:
+        """What is known of an upload, as it is on its way or as it was heard."""
+        found = self.incoming.get(upload)
+        try:
+            with self.store_of(upload) as (_, store):
+                report = upload_report(store, upload)
+        except NotFound:
+            if found is None:
+                raise
+            report = {"upload": upload, "show": found.show, "status": found.status, "started": None, "heard_s": 0.0}
+            report |= {"matches": [], "actions": {}, "decisions": []}
+        if found is not None and found.status == "failed":
+            report["status"] = "failed"
+        return {**report, "error": found.error if found else None, "bytes": found.received if found else None}
+
+    @contextmanager
+    def store_of(self, upload: str) -> Iterator[tuple[Run, PartitionStore]]:
+        """The run of an upload and its partition's file, to read beside the worker; NotFound where nothing of it was heard."""
+        for run in self.runs:
+            partition = partition_for(upload, PARTITIONS)
+            if not (run.folder / f"partition-{partition:04d}.sqlite").exists():
+                continue
+            store = PartitionStore(run.folder, partition)
+            try:
+                if store.upload(upload) is not None:
+                    yield run, store
+                    return
+            finally:
+                store.close()
+        raise NotFound(f"upload {upload!r}: nothing of it was heard")
+
+    def db_of(self, run: Run) -> Path:
+        """The index that a run is held against."""
+        return current_db(self.home) if run == self.runs[0] else demo_db(self.home)
+
+    def uploads(self) -> list[dict[str, Any]]:
+        """Those that were heard, the newest first, files before demos."""
+        found = []
+        for run in self.runs:
+            for path in sorted(run.folder.glob("partition-*.sqlite")):
+                store = PartitionStore(run.folder, int(path.stem[-4:]))
+                found += [
+                    {"upload": row["upload"], "show": row["show"], "status": row["status"]} for row in store.uploads()
+                ]
+                store.close()
+        return found
+
+    def _hear_file(self, upload: str, found: Incoming) -> None:
+        with self._outcome(upload, found):
+            blocks = decode(found.path or "", LONGEST_SECONDS, MOST_BYTES)
+            worker = self._worker(found.run, current_db(self.home), self.engines.clock)
+            self._hear(worker, cut(upload, found.show, blocks, worker.clock), AT_ONCE, 0.0)
+
+    def _hear_demo(self, upload: str, found: Incoming) -> None:
+        from copyright_detect import demo
+        from shared.world import make_world
+
+        with self._outcome(upload, found):
+            world = make_world(self.home.parent / "world" / f"{DEMO_WORLD}-{DEMO_SEED}", DEMO_WORLD, DEMO_SEED)
+            db, _ = demo.index_world(demo_db(self.home).parent, world, DEMO_SEED, quiet=True)
+            worker = self._worker(found.run, db, fixed_clock(DEMO_NOW))
+            found.status = "running"
+            sound = demo.podcast(world, DEMO_SEED)
+            self._hear(worker, cut(upload, found.show, [sound], worker.clock), 1, DEMO_PACE_S)
+
+    def _hear(self, worker: Worker, chunks: Iterable[Chunk], at_once: int, pause_s: float) -> None:
+        tick(worker.log, worker.run, worker.clock())
+        rest = iter(chunks)
+        while batch := list(islice(rest, at_once)):
+            send(worker.log, worker.run, batch)
+            with self._hearing:
+                worker.drain()
+            sleep(pause_s)
+
+    @contextmanager
+    def _outcome(self, upload: str, found: Incoming) -> Iterator[None]:
+        """Keep what went wrong for whoever asks; leave nothing on disk."""
+        try:
+            yield
+        except (LinerError, OSError) as error:
+            found.status, found.error = "failed", str(error).replace(str(found.path), "the file")
+        else:
+            with self._guard:
+                self.incoming.pop(upload, None)
+        finally:
+            if found.path:
+                found.path.unlink(missing_ok=True)
+
+    def _worker(self, run: Run, db: Path, clock: Clock) -> Worker:
+        """The worker of a run, hired when it is first needed, and anew for another index."""
+        with self._hearing:
+            found = self._workers.get(run)
+            if found is None or found.catalogue.db != db:
+                self.engines.log.create(run.topic, PARTITIONS)
+                if found:
+                    found.revoke(range(PARTITIONS))
+                self._workers[run] = found = Worker(self.engines.log, run, Catalogue(db), clock)
+                found.assign(range(PARTITIONS))
+            return found
+
+    def _forget(self, upload: str) -> None:
+        found = self.incoming[upload]
+        if found.status in ("receiving", "failed"):
+            del self.incoming[upload]
+            if found.path:
+                found.path.unlink(missing_ok=True)
+
+
+def current_db(home: Path) -> Path:
+    """The index that files are held against: the one `serve --db` named last, or the demo's."""
+    pointer = home / "current-db"
+    return Path(pointer.read_text(encoding="utf-8")) if pointer.exists() else demo_db(home)
+
+
+def demo_db(home: Path) -> Path:
+    """The index of the demo's songs."""
+    return home / f"world-{DEMO_WORLD}-{DEMO_SEED}" / "db"
+
+
+def set_current_db(home: Path, db: Path) -> None:
+    """Hold files against this index from now on."""
+    if not db.is_dir():
+        raise NotFound(f"{db}: no such folder; make the index first: liner copyright-detect index DIR --db {db}")
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "current-db").write_text(str(db.absolute()), encoding="utf-8")

@@ -1,0 +1,190 @@
+"""Uploads over HTTP: send a file in parts or play the demo, follow what is heard of it, look at the evidence, listen to both sides.
+
+Requests read the partitions' files beside the worker (WAL); only the gateway holds state, and it bounds what it holds.
+"""
+
+import asyncio
+import io
+import wave
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from copyright_detect.chunks import to_pcm
+from copyright_detect.evidence import Evidence, collect, reference_samples, upload_samples
+from copyright_detect.gateway import Gateway, current_db
+from copyright_detect.index import open_index
+from copyright_detect.records import SAMPLE_RATE
+from copyright_detect.views import upload_report
+from copyright_detect.worker import Run
+from shared.bootstrap import Engines
+from shared.errors import BadInput, NotFound
+
+PART_BYTES = 1 << 20  # what the console lets in
+LONGEST_SOUND_S = 600.0
+WAVEFORM_POINTS = 2000
+Answers = dict[int | str, dict[str, Any]]
+UploadId = Annotated[str, Path(pattern=r"^[0-9a-z-]{1,40}$")]
+MatchId = Annotated[int, Path(ge=0, lt=1 << 31)]
+Second = Annotated[float, Query(ge=0, le=86_400)]
+Show = Annotated[str, Query(min_length=1, max_length=100)]
+BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+WAV: Answers = {200: {"content": {"audio/wav": {}}}}
+PNG: Answers = {200: {"content": {"image/png": {}}}}
+
+
+def router(engines: Engines) -> APIRouter:
+    """The routes, over the log and the state of `engines`."""
+    api = APIRouter(prefix="/copyright-detect", tags=["copyright_detect"])
+    gateway = Gateway(engines)
+    add_uploads(api, gateway)
+    add_evidence(api, gateway)
+    return api
+
+
+def add_uploads(api: APIRouter, gateway: Gateway) -> None:
+    """Sending, and following what is heard."""
+
+    @api.post("/uploads", status_code=201)
+    def begin(request: Request, show: Show = "my-show") -> dict[str, str]:
+        """Begin an upload; send its parts next."""
+        own_page(request)
+        return {"upload": gateway.begin(show)}
+
+    @api.put("/uploads/{upload}/parts/{number}", openapi_extra=BODY)
+    async def part(
+        upload: UploadId, number: Annotated[int, Path(ge=0, lt=1 << 20)], request: Request, last: bool = False
+    ) -> dict[str, Any]:
+        """Append a part of at most 1 MiB, numbered from 0; the one with `last` starts the hearing."""
+        own_page(request)
+        body = await bounded(request)
+        return await asyncio.to_thread(gateway.part, upload, number, body, last)
+
+    @api.post("/demo", status_code=202, include_in_schema=False)
+    def play(request: Request) -> dict[str, str]:
+        """Stream the demo's podcast in the background; one at a time."""
+        own_page(request)
+        return {"upload": gateway.play_demo()}
+
+    @api.get("/uploads")
+    def uploads() -> dict[str, Any]:
+        """The uploads that were heard."""
+        return {"uploads": gateway.uploads()}
+
+    @api.get("/uploads/{upload}")
+    def report(upload: UploadId) -> dict[str, Any]:
+        """How far an upload was heard, its matches as they stand, and what its owners decided by territory."""
+        return gateway.report(upload)
+
+    @api.get("/uploads/{upload}/waveform")
+    def waveform(upload: UploadId) -> dict[str, Any]:
+        """Peaks from 0 to 255, evenly over the seconds that were heard."""
+        with gateway.store_of(upload) as (_, store):
+            peaks = np.frombuffer(store.loudness(upload), np.uint8)
+            heard_s = upload_report(store, upload)["heard_s"]
+        step = max(1, -(-peaks.size // WAVEFORM_POINTS))
+        return {
+            "heard_s": heard_s,
+            "peaks": np.maximum.reduceat(peaks, range(0, peaks.size, step)).tolist() if peaks.size else [],
+        }
+
+    @api.get("/references")
+    def references() -> dict[str, Any]:
+        """What files are held against; nothing before the first index."""
+        if not current_db(gateway.home).is_dir():
+            return {"references": []}
+        index = open_index(current_db(gateway.home))
+        return {"references": [{"name": name, "seconds": index.seconds(name)} for name in index.references]}
+
+
+def add_evidence(api: APIRouter, gateway: Gateway) -> None:
+    """Looking at a match, and listening to both sides of it."""
+    evidence_of = cached_evidence(gateway)
+
+    @api.get("/uploads/{upload}/evidence/{match_id}.png", response_class=Response, responses=PNG)
+    def picture(upload: UploadId, match_id: MatchId) -> Response:
+        """Both spectrograms, aligned."""
+        return Response(
+            evidence_of(upload, match_id).png, media_type="image/png", headers={"Cache-Control": "no-cache"}
+        )
+
+    @api.get("/uploads/{upload}/evidence/{match_id}.json")
+    def record(upload: UploadId, match_id: MatchId) -> dict[str, Any]:
+        """The record of a match: times, score, decisions, and the hash of the sound."""
+        return evidence_of(upload, match_id).record
+
+    @api.get("/uploads/{upload}/sound.wav", response_class=Response, responses=WAV)
+    def sound(upload: UploadId, begin_s: Second = 0.0, end_s: Second = 60.0) -> Response:
+        """A stretch of an upload as it was heard."""
+        check_span(begin_s, end_s)
+        with gateway.store_of(upload) as (run, store):
+            return wav(upload_samples(gateway.engines.log, run.topic, store, upload, begin_s, end_s))
+
+    @api.get("/uploads/{upload}/reference/{match_id}.wav", response_class=Response, responses=WAV)
+    def match_sound(upload: UploadId, match_id: MatchId) -> Response:
+        """The reference of a match, where and as long as it was heard, from the file that it was indexed from."""
+        row, run = verdict_of(gateway, upload, match_id)
+        end_s = min(row["ref_end_s"], row["ref_start_s"] + LONGEST_SOUND_S)
+        found = reference_samples(open_index(gateway.db_of(run)), row["reference"], row["ref_start_s"], end_s)
+        if found is None:
+            raise NotFound(f"reference {row['reference']!r}: its file is not there; only its peaks are stored")
+        return wav(to_pcm(found).tobytes())
+
+
+def own_page(request: Request) -> None:
+    """BadInput for a request that another site's page made a browser send; what is no browser sends no Origin."""
+    origin = request.headers.get("origin")
+    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+        raise BadInput(f"origin {origin[:100]!r}: only this server's own page may do that")
+
+
+async def bounded(request: Request) -> bytes:
+    """The body, at most PART_BYTES of it, whatever its headers say."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > PART_BYTES:
+            raise BadInput(f"part over {PART_BYTES:,} bytes; cut the file into smaller ones")
+    return bytes(body)
+
+
+def cached_evidence(gateway: Gateway) -> Callable[[str, int], Evidence]:
+    """A function that draws the evidence of a match, once for each state of it."""
+
+    @lru_cache(maxsize=16)
+    def draw(upload: str, match_id: int, _: float) -> Evidence:
+        row, run = verdict_of(gateway, upload, match_id)
+        with gateway.store_of(upload) as (_run, store):
+            return collect(gateway.engines.log, run.topic, store, open_index(gateway.db_of(run)), row)
+
+    return lambda upload, match_id: draw(upload, match_id, verdict_of(gateway, upload, match_id)[0]["at_s"])
+
+
+def verdict_of(gateway: Gateway, upload: str, match_id: int) -> tuple[dict[str, Any], Run]:
+    """A match of an upload as it stands, and the run it belongs to."""
+    with gateway.store_of(upload) as (run, store):
+        found = {row["match_id"]: row for row in store.verdicts(upload)}
+    if match_id not in found:
+        raise NotFound(f"upload {upload!r}: no match {match_id}; it has {sorted(found) or 'none'}")
+    return found[match_id], run
+
+
+def check_span(begin_s: float, end_s: float) -> None:
+    """BadInput unless it is a stretch of sound that one answer may hold."""
+    if not begin_s < end_s <= begin_s + LONGEST_SOUND_S:
+        raise BadInput(f"from {begin_s:g} s to {end_s:g} s: expected a stretch of at most {LONGEST_SOUND_S:.0f} s")
+
+
+def wav(samples: bytes) -> Response:
+    """16-bit PCM as a WAV file."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(samples)
+    return Response(out.getvalue(), media_type="audio/wav", headers={"Cache-Control": "no-cache"})
