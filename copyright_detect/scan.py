@@ -1,0 +1,151 @@
+"""Somebody's own files: a folder becomes an index, uploads are held against it, and a match, or its absence, is explained."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from copyright_detect import score
+from copyright_detect.audio import decode, show
+from copyright_detect.detector import Detector
+from copyright_detect.index import Index, add_references, open_index
+from copyright_detect.keys import UPLOAD_FAN, triplets
+from copyright_detect.peaks import KEY_BOX, UPLOAD_BOX, Landmarks
+from copyright_detect.records import FRAMES_PER_SECOND, SAMPLE_RATE, Match
+from copyright_detect.rights import Rights, action_of, decide
+from copyright_detect.vote import CELL
+from shared.errors import BadInput
+from shared.output import progress
+
+Samples = npt.NDArray[np.float32]
+FAINT = 1e9
+"""False alarms in 1,000 hours at which `explain` still calls something an alignment."""
+
+
+def index_folder(folder: str | Path, db: str | Path, but: Sequence[Path] = ()) -> list[str]:
+    """Index every file under a folder, by its name; returns one line for each file that could not be used.
+
+    BadInput when the folder has no files, or none of them is a usable recording.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise BadInput(f"{show(root)}: no such folder; expected one with the references' audio files")
+    spared = {path.resolve() for path in [*but, Path(db)]}
+    files = [f for f in sorted(root.rglob("*")) if f.is_file() and not spared & {f.resolve(), *f.resolve().parents}]
+    names = reference_names(root, files)
+    sources = {name: show(file.resolve()) for name, file in names.items()}
+    pairs = ((name, decode(file)) for name, file in progress(list(names.items()), "index"))
+    refused = add_references(db, pairs, sources)
+    if len(refused) == len(files):
+        raise BadInput(refused[0] if refused else f"{show(root)}: no files in it; expected the references' audio files")
+    return refused
+
+
+def reference_names(root: Path, files: Sequence[Path]) -> dict[str, Path]:
+    """A name for each file: its own, or its path below the folder where two share one."""
+    names: dict[str, Path] = {}
+    shared = {name for name in (file.name for file in files) if sum(file.name == name for file in files) > 1}
+    for file in files:
+        name = show(file.relative_to(root) if file.name in shared else file.name)
+        while name in names:  # bytes that are not UTF-8 may read alike
+            name += "_"
+        names[name] = file
+    return names
+
+
+def scan_file(index: Index, path: str | Path, rights: Rights, day: date) -> dict[str, Any]:
+    """One file's row of the report: its closed matches in order of time; `error` says why hearing it failed, or ended early."""
+    error, found = None, []
+    detector = Detector(index)
+    try:
+        for samples in decode(path):
+            found += detector.push(samples)
+    except BadInput as problem:
+        error = str(problem)
+    matches = [event.match for event in found + detector.finish() if event.kind == "closed"]
+    matches.sort(key=lambda match: (match.start_s, match.reference))
+    decisions = decide(matches, rights, show="", day=day)
+    rows = [_row(match) | {"action": action_of(decisions, match.reference)} for match in matches]
+    return {"file": show(path), "error": error, "matches": rows}
+
+
+def _row(match: Match) -> dict[str, Any]:
+    return {name: value for name, value in match._asdict().items() if name != "tempo"}
+
+
+def explain(path: str | Path, reference: str, db: str | Path) -> dict[str, Any]:
+    """Why a file matches a reference, or why not: hits and how many chance brings, the best alignment, and what it lacks."""
+    index = open_index(db)
+    found = index.reference(reference)
+    detector, landmarks = Detector(index, FAINT), Landmarks(UPLOAD_BOX, KEY_BOX)
+    events, hits, samples, peaks = [], [np.zeros((0, 2), np.int64)], 0, 0
+    for block in decode(path):
+        samples += len(block)
+        events += detector.push(block)
+        for rows, bins, wide in landmarks.push(block):
+            peaks += len(rows)
+            uploads, frames = index.find(*triplets(rows[wide], bins[wide], UPLOAD_FAN, 0))
+            ours = (frames >= found.first) & (frames < found.first + found.frames)
+            hits.append(np.stack([uploads[ours], frames[ours]], axis=1))
+    events += detector.finish()
+    closed = [event.match for event in events if event.kind == "closed" and event.match.reference == reference]
+    best = max(closed, key=lambda match: match.score, default=None)
+    crowd = _crowd(np.concatenate(hits))
+    return {
+        "file": show(path),
+        "reference": reference,
+        "seconds": round(samples / SAMPLE_RATE, 3),
+        "peaks_per_second": round(peaks / max(samples, 1) * SAMPLE_RATE, 1),
+        "reference_peaks_per_second": round(len(index.peaks(reference)[0]) / found.frames * FRAMES_PER_SECOND, 1),
+        "hits": sum(len(part) for part in hits),
+        "hits_on_one_line": crowd,
+        "bits_needed": round(score.bits(score.needed(index.frames)), 1),
+        "best": None if best is None else best._asdict(),
+        "matches": best is not None and best.expected_false_alarms_per_1000h <= score.TOLERATED,
+        "because": _because(best, crowd, peaks, index),
+    }
+
+
+def _crowd(hits: npt.NDArray[np.int64]) -> int:
+    """The most hits that agree on one offset, to eight frames."""
+    if not len(hits):
+        return 0
+    return int(np.unique((hits[:, 1] - hits[:, 0]) >> CELL, return_counts=True)[1].max())
+
+
+def _because(best: Match | None, crowd: int, peaks: int, index: Index) -> str:
+    """The reason in a sentence."""
+    if not peaks:
+        return "the upload is silent, or one steady tone: it has no peaks"
+    if best is None:
+        return f"no alignment of it stands out: at most {crowd} hits agree on one offset, which chance brings too"
+    need = score.bits(score.needed(index.frames))
+    span = (
+        f"{best.start_s:.1f}–{best.end_s:.1f} s of the upload are {best.ref_start_s:.1f}–{best.ref_end_s:.1f} s of it"
+    )
+    chance = f"{best.expected_false_alarms_per_1000h:.2g} such alignments per 1,000 h by chance"
+    if best.score >= need:
+        return f"{span}: {best.score:.0f} bits, {need:.0f} needed; {chance}"
+    return f"the best alignment, {span}, has {best.score:.0f} bits of {need:.0f} needed: {chance}"
+
+
+def print_scan(report: dict[str, Any]) -> None:
+    """The report for a person."""
+    for row in report["files"]:
+        print(f"{row['file']}" + (f"  {row['error']}" if row["error"] else "" if row["matches"] else "  nothing found"))
+        for match in row["matches"]:
+            print(
+                f"  {match['start_s']:8.1f} – {match['end_s']:7.1f} s  {match['reference']} from {match['ref_start_s']:.1f} s"
+                f"  {match['score']:.0f} bits, {match['expected_false_alarms_per_1000h']:.1g} false alarms per 1,000 h"
+                f"  {match['action']}"
+            )
+
+
+def scan(files: Sequence[str | Path], db: str | Path, rights: Rights, day: date) -> Iterator[dict[str, Any]]:
+    """The rows of a report, file by file."""
+    index = open_index(db)
+    for file in progress(files, "scan"):
+        yield scan_file(index, file, rights, day)
