@@ -48,7 +48,7 @@ class Piece(NamedTuple):
 JINGLE, UNDER_SPEECH, QUOTE = (
     Piece(0, 4.0, 1.0, 8.0, 0.0),
     Piece(5, 12.0, 20.0, 20.0, -6.0),
-    Piece(21, 30.0, 58.0, 6.0, 3.0),
+    Piece(1, 30.0, 58.0, 6.0, 3.0),
 )
 UNKNOWN = Piece(SONGS + 5, 0.0, 78.0, 16.0, 0.0)
 

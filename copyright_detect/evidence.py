@@ -102,9 +102,10 @@ def upload_samples(
             )
         start = sample if start is None else start
         parts.append(chunk.samples)
-    if start is None:
+    found = b"" if start is None else b"".join(parts)[2 * (first - start) : 2 * (last - start)]
+    if not found:
         raise NotFound(f"upload {upload!r}: nothing was heard between {begin_s:.1f} s and {end_s:.1f} s")
-    return b"".join(parts)[2 * (first - start) : 2 * (last - start)]
+    return found
 
 
 def reference_samples(index: Index, reference: str, begin_s: float, end_s: float) -> Samples | None:

@@ -31,6 +31,7 @@ MOST_OPEN = 8
 MOST_BYTES = 512 << 20
 LONGEST_SECONDS = 6 * 3600.0
 IDLE_MS = 600_000
+HEARING = "copyright-hearing"  # the name of its threads
 AT_ONCE = 16  # chunks a batch: a quarter of a minute
 DEMO_WORLD, DEMO_SEED, DEMO_SHOW = "tiny", 1, "morning-show"
 DEMO_PACE_S = 0.15  # between two seconds of the demo's podcast, so that a person can watch
@@ -112,7 +113,7 @@ class Gateway:
                 found.touched_ms = self.engines.clock()
                 if last:
                     found.status = "running"
-                    Thread(target=self._hear_file, args=(upload, found), daemon=True).start()
+                    Thread(target=self._hear_file, args=(upload, found), daemon=True, name=HEARING).start()
             return {"upload": upload, "status": found.status, "parts": found.parts, "bytes": found.received}
 
     def play_demo(self) -> str:
@@ -123,7 +124,7 @@ class Gateway:
                 raise Conflict("the demo is playing; watch it, or wait until it is over")
             found = Incoming(DEMO_SHOW, self.runs[1], status="preparing", touched_ms=self.engines.clock())
             self.incoming[upload] = found
-        Thread(target=self._hear_demo, args=(upload, found), daemon=True).start()
+        Thread(target=self._hear_demo, args=(upload, found), daemon=True, name=HEARING).start()
         return upload
 
     def report(self, upload: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.copyright_detect.uploads import Desk, heard_whole, make_db, make_podcast
+from copyright_detect import demo
+from tests.copyright_detect.uploads import Desk, heard_whole, make_db, make_podcast, small_demo
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,16 @@ def podcast():
 def events(db, podcast):
     """What one detector says about the podcast."""
     return heard_whole(db, podcast)
+
+
+@pytest.fixture(scope="session")
+def songs(tmp_path_factory, tiny_world):
+    """The demo's songs, indexed."""
+    folder = tmp_path_factory.mktemp("songs")
+    with pytest.MonkeyPatch.context() as patch:
+        small_demo(patch, tiny_world)
+        demo.index_world(folder, tiny_world, 1, quiet=True)
+    return folder
 
 
 @pytest.fixture

@@ -11,16 +11,15 @@ from copyright_detect.chunks import CHUNK_SAMPLES, cut
 from shared.cli import main
 from shared.clock import DEMO_NOW, fixed_clock
 from shared.errors import CheckFailed
+from tests.copyright_detect.uploads import small_demo
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, tiny_world):
+def home(tmp_path_factory, tiny_world, songs):
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LINER_HOME", str(home))
-        patch.setattr("shared.world.make_world", lambda *_: tiny_world)
-        patch.setattr(demo, "SONGS", 22)  # the fewest that hold all pieces
-        patch.setattr(demo, "SONG_SECONDS", 37.0)
+        small_demo(patch, tiny_world, songs, home)
         yield home
 
 

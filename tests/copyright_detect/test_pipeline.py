@@ -76,7 +76,7 @@ def test_the_owners_decide_by_territory(desk, podcast):
     assert "Eastside asks monetise from 0.0 s (row 3)" in why
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 1 << 32))
 def test_any_order_batches_repeats_and_restarts(seed, db, podcast, events, tmp_path_factory):
     rng = np.random.default_rng(seed)

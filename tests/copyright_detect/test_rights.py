@@ -44,7 +44,7 @@ CLAIMS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(claims=CLAIMS, order=st.randoms(use_true_random=False))
 def test_the_oracle_agrees_and_the_order_of_rows_does_not_matter(claims, order):
     found = actions(claims)

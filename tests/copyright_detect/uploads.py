@@ -1,10 +1,12 @@
 """A small catalogue, a podcast that uses it, and a worker over the SQLite log: what the tests of uploads stand on."""
 
+import shutil
 from itertools import islice
 
 import numpy as np
 import soundfile
 
+from copyright_detect import demo
 from copyright_detect.catalogue import Catalogue
 from copyright_detect.chunks import cut, to_float, to_pcm
 from copyright_detect.detector import Detector
@@ -114,3 +116,12 @@ def in_parts(messages, rng):
     rest = iter(messages)
     while part := list(islice(rest, int(rng.integers(1, 12)))):
         yield part
+
+
+def small_demo(patch, world, songs=None, home=None):
+    """The demo on the tiny world with the fewest songs that hold its pieces; indexed already, if `songs` is given."""
+    patch.setattr("shared.world.make_world", lambda *_: world)
+    patch.setattr(demo, "SONGS", 6)
+    patch.setattr(demo, "SONG_SECONDS", 37.0)
+    if songs:
+        shutil.copytree(songs, home / "copyright_detect" / "world-tiny-1")
