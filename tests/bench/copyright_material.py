@@ -6,19 +6,16 @@ indexed, drawn by a fixed seed; the rest and all speech are never indexed.
 
 import math
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pytest
-from scipy.signal import butter, sosfilt
 
 from copyright_detect.audio import decode_all
 from copyright_detect.records import SAMPLE_RATE
+from copyright_detect.transforms import TRANSFORMS
 from shared.world.sound import Release, loop_of, mix, rms, song, voice
 from shared.world.sound.score import FAMILY
 
@@ -116,47 +113,6 @@ def talk(size: str, source: str, n: int, seconds: float) -> np.ndarray:
     return material(size, source).speech(n, seconds)
 
 
-def telephone(sound: np.ndarray) -> np.ndarray:
-    """300 to 3,400 Hz, every sample in eight bits by the µ-law."""
-    band = sosfilt(butter(4, (300, 3400), "bandpass", fs=SAMPLE_RATE, output="sos"), sound)
-    band = band / max(np.abs(band).max(), 1e-9)
-    coded = np.round(np.sign(band) * np.log1p(255 * np.abs(band)) / np.log(256) * 127) / 127
-    return (np.sign(coded) * (256 ** np.abs(coded) - 1) / 255).astype(np.float32)
-
-
-def low_pass(sound: np.ndarray) -> np.ndarray:
-    """Nothing above 2 kHz."""
-    return sosfilt(butter(6, 2000, fs=SAMPLE_RATE, output="sos"), sound).astype(np.float32)
-
-
-def ffmpeg(data: bytes, *options: str) -> bytes:
-    """Bytes through ffmpeg."""
-    if not shutil.which("ffmpeg"):
-        pytest.skip("ffmpeg is absent: apt-get install ffmpeg")
-    return subprocess.run(
-        ["ffmpeg", "-v", "error", *options, "pipe:1"], input=data, capture_output=True, check=True
-    ).stdout
-
-
-PLAIN = ("-f", "f32le", "-ar", str(SAMPLE_RATE), "-ac", "1")
-
-
-def mp3(sound: np.ndarray) -> np.ndarray:
-    """Through MP3 at 64 kbit/s, mono at 22,050 Hz."""
-    coded = ffmpeg(sound.tobytes(), *PLAIN, "-i", "pipe:0", "-ar", "22050", "-b:a", "64k", "-f", "mp3")
-    return np.frombuffer(ffmpeg(coded, "-i", "pipe:0", *PLAIN), np.float32)
-
-
-def tempo(factor: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Faster or slower at the same pitch."""
-
-    def change(sound: np.ndarray) -> np.ndarray:
-        filtered = ffmpeg(sound.tobytes(), *PLAIN, "-i", "pipe:0", "-af", f"atempo={factor}", *PLAIN)
-        return np.frombuffer(filtered, np.float32)
-
-    return change
-
-
 def ducked(speech: np.ndarray, music: np.ndarray) -> np.ndarray:
     """−6 dB, and another 12 dB down while somebody speaks: the level follows the speech within 50 ms."""
     overlap = speech[LEAD * SAMPLE_RATE :][: music.size]
@@ -170,7 +126,6 @@ def ducked(speech: np.ndarray, music: np.ndarray) -> np.ndarray:
 
 DUCKED = "-6 dB, ducked"
 CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "MP3 64k": mp3, "telephone": telephone, "low-pass 2 kHz": low_pass, "tempo +5 %": tempo(1.05), "tempo -5 %": tempo(0.95),
-    DUCKED: lambda sound: sound,
-}  # fmt: skip
+    name: change for name, (change, _) in TRANSFORMS.items() if change is not None
+} | {DUCKED: lambda sound: sound}
 LEVELS = {"clean": math.inf, "0 dB": 0.0, "-6 dB": -6.0, "-10 dB": -10.0, "-15 dB": -15.0}
