@@ -1,0 +1,72 @@
+"""kill −9 anywhere: in a transaction, between commits, in a rebalance, while sending. The tables equal a quiet run's, byte for byte.
+
+Reproduce one seed: LINER_FAULT_SEED=3 pytest tests/faults/test_copyright_kill.py
+"""
+
+import os
+import random
+import signal
+import sqlite3
+from multiprocessing import get_context
+
+import pytest
+
+from copyright_detect.worker import Run
+from tests.copyright_detect.uploads import Clock, make_db
+from tests.faults.copyright_killed import LATER, MESSAGES, PARTITIONS, hear_all, strike
+
+RUNS = int(os.environ.get("LINER_FAULT_RUNS", "6"))
+SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
+processes = get_context("forkserver")
+processes.set_forkserver_preload(["tests.faults.copyright_killed"])
+
+
+def dies(home, db, moment):
+    process = processes.Process(target=strike, args=(str(home), str(db), moment, str(home / "moments")))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def tables(home):
+    """Everything that others read, and the checkpoints of what still runs; not how often a chunk was repeated, nor offsets."""
+    found = []
+    for partition in range(PARTITIONS):
+        path = Run("t", home).folder / f"partition-{partition:04d}.sqlite"
+        connection = sqlite3.connect(path)
+        for query in (
+            "select * from verdicts order by upload, match_id",
+            "select * from decisions order by upload, reference, territory",
+            "select * from uploads order by upload",
+            "select upload, number, digest, first_sample, loudness, waiting from chunks order by upload, number",
+            "select * from checkpoints order by upload",
+        ):
+            found.append(connection.execute(query).fetchall())
+        connection.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    return make_db(tmp_path_factory.mktemp("copyright") / "db")
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory, db):
+    """The number of moments, and the tables of a run that nothing interrupts."""
+    home = tmp_path_factory.mktemp("quiet")
+    assert dies(home, db, 0) == 0
+    found = tables(home)
+    assert [row[5] for part in found[::5] for row in part] == ["song 1"] * 3
+    assert sorted(row[2] for part in found[2::5] for row in part) == ["complete", "complete", "running"]
+    return int((home / "moments").read_text()), found
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_anywhere_and_rerun(tmp_path, db, quiet, seed):
+    moments, expected = quiet
+    moment = random.Random(seed).randint(1, moments)
+    assert dies(tmp_path, db, moment) == -signal.SIGKILL
+    hear_all(tmp_path, db, Clock(LATER), MESSAGES)  # the dead members' leases have run out
+    assert tables(tmp_path) == expected
