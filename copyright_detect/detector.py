@@ -18,7 +18,7 @@ import numpy.typing as npt
 from copyright_detect import score
 from copyright_detect.index import Index, Reference
 from copyright_detect.keys import UPLOAD_FAN, ZONE_FRAMES, triplets
-from copyright_detect.peaks import KEY_BOX, STEP, UPLOAD_BOX, Ints, Landmarks
+from copyright_detect.peaks import KEY_BOX, STEP, UPLOAD_BOX, Ints, Landmarks, Peaks
 from copyright_detect.records import HOP, SAMPLE_RATE, WINDOW, Event, Match
 from copyright_detect.verify import MEMORY, Evidence, remember, silence, weigh
 from copyright_detect.vote import Votes
@@ -87,11 +87,11 @@ class Detector:
 
     def push(self, samples: npt.NDArray[np.float32]) -> list[Event]:
         """Hear more samples (float32, SAMPLE_RATE)."""
-        return [event for batch in self.landmarks.push(samples) for event in self._batch(*batch)]
+        return [event for batch in self.landmarks.push(samples) for event in self._batch(batch)]
 
     def finish(self) -> list[Event]:
         """The upload is over: hear its end, close what is open."""
-        events = [event for batch in self.landmarks.finish() for event in self._batch(*batch)]
+        events = [event for batch in self.landmarks.finish() for event in self._batch(batch)]
         return events + [self._event("closed", match) for match in self.open]
 
     def state(self) -> bytes:
@@ -107,11 +107,11 @@ class Detector:
 
         return load(index, state)
 
-    def _batch(self, rows: Ints, bins: Ints, wide: npt.NDArray[np.bool_]) -> Iterator[Event]:
+    def _batch(self, peaks: Peaks) -> Iterator[Event]:
         """The steps of one batch of peaks."""
-        bounds = np.searchsorted(rows, np.arange(self.steps, self.landmarks.rows // STEP + 1) * STEP)
+        bounds = np.searchsorted(peaks.rows, np.arange(self.steps, self.landmarks.rows // STEP + 1) * STEP)
         for begin, end in pairwise(bounds):
-            yield from self._step(rows[begin:end], bins[begin:end], wide[begin:end])
+            yield from self._step(peaks.rows[begin:end], peaks.bins[begin:end], peaks.wide[begin:end])
 
     def _step(self, rows: Ints, bins: Ints, wide: npt.NDArray[np.bool_]) -> Iterator[Event]:
         """Hear one step: its peaks, by row, then bin."""

@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from copyright_detect.keys import REFERENCE_FAN, Keys, triplets
-from copyright_detect.peaks import REFERENCE_BOX, Ints, Landmarks, Peaks
-from copyright_detect.records import HOP, SAMPLE_RATE
+from copyright_detect.peaks import REFERENCE_BOX, Flags, Ints, Landmarks, Peaks, Powers
+from copyright_detect.records import BINS, HOP, SAMPLE_RATE
 from copyright_detect.vote import Longs
 from shared.errors import BadInput, LinerError, NotFound
 
@@ -37,6 +37,10 @@ CATALOGUE = (1 << 32) - 1
 """Frames that a posting can name: 27,700 hours."""
 MOST_POSTINGS = 64
 """Postings of one key that a query takes: a loop that repeats all day has thousands."""
+LOUDNESS_FRAMES = 215
+"""5 s, in which and beside which a peak's loudness is compared."""
+LOUDNESS_BINS = 64
+FAINTEST = np.float32(1e-4)
 ARRAYS = ("peak_starts", "peak_frames", "peak_bins", "buckets", "checks", "postings")
 
 Blocks = npt.NDArray[np.float32] | Iterable[npt.NDArray[np.float32]]
@@ -200,6 +204,19 @@ def remove_reference(path: str | Path, name: str) -> None:
         manifest["removed"].append(open_index(path).reference(name).first)
 
 
+def audible(rows: Ints, bins: Ints, power: Powers) -> Flags:
+    """Which peaks can survive under a voice: those not 40 dB under the loudest of their band within some seconds.
+
+    The noise between the sounds of a sparse recording has peaks too; stored, they would only be missed.
+    """
+    block, band = rows // LOUDNESS_FRAMES + 1, bins // LOUDNESS_BINS
+    loudest = np.zeros((int(block.max(initial=0)) + 2, BINS // LOUDNESS_BINS), np.float32)
+    np.maximum.at(loudest, (block, band), power)
+    around = np.maximum(np.maximum(loudest[block - 1, band], loudest[block, band]), loudest[block + 1, band])
+    kept: Flags = power >= FAINTEST * around
+    return kept
+
+
 Part = tuple[Reference, npt.NDArray[np.uint32], npt.NDArray[np.uint16]]
 
 
@@ -214,7 +231,9 @@ def _analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
     found += landmarks.finish()
     if samples < SHORTEST_S * SAMPLE_RATE:
         raise BadInput(f"{name}: {samples / SAMPLE_RATE:.1f} s; a reference has at least {SHORTEST_S:.0f} s")
-    rows = np.concatenate([rows for rows, _, _ in found])
+    rows, bins, _, power = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    loud = audible(rows, bins, power)
+    rows, bins = rows[loud], bins[loud]
     if len(rows) < SHORTEST_S:
         raise BadInput(f"{name}: silent, or one steady tone; there is nothing to know it by")
     frames = -(-samples // HOP)
@@ -224,7 +243,7 @@ def _analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
     return (
         Reference(name, first, frames, samples, source),
         at,
-        np.concatenate([b for _, b, _ in found]).astype(np.uint16),
+        bins.astype(np.uint16),
     )
 
 

@@ -19,8 +19,16 @@ from copyright_detect.records import BINS, HOP, WINDOW
 Powers = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
-Peaks = tuple[Ints, Ints, Flags]
-"""(rows, bins, whether maximum of the wider box too), by row, then bin."""
+
+
+class Peaks(NamedTuple):
+    """Local maxima, by row, then bin. Arrays of one length."""
+
+    rows: Ints
+    bins: Ints
+    wide: Flags
+    """Whether maximum of the wider box too."""
+    power: Powers
 
 
 class Box(NamedTuple):
@@ -77,7 +85,8 @@ def local_maxima(power: Powers, box: Box, wider: Box) -> Peaks:
     Only rows with the whole wider box inside `power` are judged. In time a maximum must be greater than what came before, so a
     steady tone, and silence, has none.
     """
-    rows, bins, wide, count = np.empty(1024, np.int32), np.empty(1024, np.int32), np.empty(1024, np.bool_), 0
+    rows, bins, wide = np.empty(1024, np.int32), np.empty(1024, np.int32), np.empty(1024, np.bool_)
+    levels, count = np.empty(1024, np.float32), 0
     for t in range(wider.half_frames, len(power) - wider.half_frames):
         row = power[t]
         floor = max(FLOOR, RANGE * row.max())
@@ -88,10 +97,11 @@ def local_maxima(power: Powers, box: Box, wider: Box) -> Peaks:
             if _is_maximum(power, t, f, box):
                 if count == len(rows):
                     rows, bins = np.append(rows, rows), np.append(bins, bins)
-                    wide = np.append(wide, wide)
-                rows[count], bins[count], wide[count] = t, f, _is_maximum(power, t, f, wider)
+                    wide, levels = np.append(wide, wide), np.append(levels, levels)
+                rows[count], bins[count], levels[count] = t, f, here
+                wide[count] = _is_maximum(power, t, f, wider)
                 count += 1
-    return rows[:count], bins[:count], wide[:count]
+    return Peaks(rows[:count], bins[:count], wide[:count], levels[:count])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -123,11 +133,11 @@ class Landmarks:
         while (steps := min((len(self.samples) - WINDOW + HOP) // (HOP * STEP), MOST_STEPS)) > 0:
             used = steps * STEP * HOP
             power = np.concatenate([self.power, powers(self.samples[: used + WINDOW - HOP])])
-            rows, bins, wide = local_maxima(power, self.box, self.wider)
-            rows += np.int32(self.rows - self.wider.half_frames)
+            peaks = local_maxima(power, self.box, self.wider)
+            shift = np.int32(self.rows - self.wider.half_frames)
             self.power, self.samples = power[steps * STEP :], self.samples[used:]
             self.rows += steps * STEP
-            yield rows, bins, wide
+            yield peaks._replace(rows=peaks.rows + shift)
 
     def finish(self) -> Iterator[Peaks]:
         """What is left when the stream ends: silence follows."""

@@ -85,9 +85,9 @@ def explain(path: str | Path, reference: str, db: str | Path) -> dict[str, Any]:
     for block in decode(path):
         samples += len(block)
         events += detector.push(block)
-        for rows, bins, wide in landmarks.push(block):
-            peaks += len(rows)
-            uploads, frames = index.find(*triplets(rows[wide], bins[wide], UPLOAD_FAN, 0))
+        for batch in landmarks.push(block):
+            peaks += len(batch.rows)
+            uploads, frames = index.find(*triplets(batch.rows[batch.wide], batch.bins[batch.wide], UPLOAD_FAN, 0))
             ours = (frames >= found.first) & (frames < found.first + found.frames)
             hits.append(np.stack([uploads[ours], frames[ours]], axis=1))
     events += detector.finish()

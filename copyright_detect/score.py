@@ -25,7 +25,7 @@ def bits(evidence: float) -> float:
 
 def expected_false_alarms(evidence: float, catalogue_frames: int) -> float:
     """Segments at least this good by chance, in 1,000 hours against a catalogue of so many frames."""
-    return catalogue_frames * PER_FRAMES * math.exp(min(LOG_K - LAMBDA * evidence, 0.0))
+    return catalogue_frames * PER_FRAMES * math.exp(max(LOG_K - LAMBDA * evidence, -690.0))
 
 
 def needed(catalogue_frames: int, tolerated: float = TOLERATED) -> float:
