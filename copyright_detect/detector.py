@@ -9,7 +9,7 @@ All state is a function of the steps heard so far; chunks only decide when steps
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +20,7 @@ from copyright_detect.index import Index, Reference
 from copyright_detect.keys import UPLOAD_FAN, ZONE_FRAMES, triplets
 from copyright_detect.peaks import KEY_BOX, STEP, UPLOAD_BOX, Ints, Landmarks, Peaks
 from copyright_detect.records import HOP, SAMPLE_RATE, WINDOW, Event, Match
-from copyright_detect.verify import MEMORY, Evidence, remember, silence, weigh
+from copyright_detect.verify import MEMORY, Evidence, Line, best_line, remember, silence
 from copyright_detect.vote import Votes
 
 LAG = KEY_BOX.half_frames
@@ -37,21 +37,12 @@ EVERY = 43
 """Frames (1 s) that a match grows between two `extended` events."""
 MOST_OPEN = 64
 """Matches that may be open at a time: more references of one recording than that are not told apart."""
+FOLLOW = 3
+"""Every so many steps an open match is also tried a frame earlier and later."""
+PROMISING = 12.0
+"""Nats from which on lines beside a candidate's are tried."""
 SURER = 3.0
 """Nats that another tempo or offset must be better by, before a line moves to it."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """An alignment: row `at` of the upload is frame `reference` of the catalogue, and goes on at `tempo`."""
-
-    at: float
-    reference: float
-    tempo: float
-
-    def where(self, row: float) -> float:
-        """The frame of the catalogue at a row."""
-        return self.reference + self.tempo * (row - self.at)
 
 
 @dataclass
@@ -144,7 +135,7 @@ class Detector:
             if reference is None or any(m.reference == reference and m.last >= now - STALE for m in self.open):
                 continue
             tempo, _ = self.votes.slope(hit)
-            line, found = self._best(reference, Line(at, frame, tempo), now)
+            line, found = self._best(reference, Line(at, frame, tempo))
             if found.nats >= threshold:
                 yield from self._found(reference, line, found, now)
 
@@ -164,28 +155,22 @@ class Detector:
             self.open.append(match)
             yield self._event("provisional", match)
 
-    def _best(self, reference: Reference, line: Line, now: int) -> tuple[Line, Evidence]:
-        """The best of the lines near one: its own tempo, and none; then a little beside the better."""
-        tries = [replace(line, tempo=1.0), line] if line.tempo != 1.0 else [line]
-        best, found = self._better(reference, tries, now, SURER)
-        if found.nats < 12.0:
+    def _best(self, reference: Reference, line: Line) -> tuple[Line, Evidence]:
+        """The best of the lines near one: without change of tempo, or with its own; then a little beside the better."""
+        best, found = self._better(reference, [line._replace(tempo=1.0), line][: 1 + (line.tempo != 1.0)])
+        if found.nats < PROMISING:
             return best, found
         for spread in (0.005, 0.0025, 0.00125):
-            tries = [best] + [
-                replace(best, tempo=best.tempo + tilt, reference=best.reference + shift)
-                for tilt in (-spread, 0.0, spread)
-                for shift in (-1.0, 0.0, 1.0)
-            ]
-            best, found = self._better(reference, tries, now, SURER)
+            tilts, shifts = (0.0, -spread, spread), (0.0, -1.0, 1.0)
+            tries = [Line(best.at, best.reference + s, best.tempo + t) for t in tilts for s in shifts]
+            best, found = self._better(reference, tries)
         return best, found
 
-    def _better(self, reference: Reference, tries: list[Line], now: int, surer: float) -> tuple[Line, Evidence]:
-        """The line with the most evidence; the first one unless another is better by `surer` nats."""
-        frames, bins = self.index.stored_peaks(reference.name)
-        begin = max(now - MEMORY, self.closed.get(reference.first, 0))
-        found = [weigh(self.heard, self.steps - 1, frames, bins, t.at, t.reference, t.tempo, begin, now) for t in tries]
-        best = max(range(len(tries)), key=lambda i: (found[i][0] + (surer if i == 0 else 0.0), -i))
-        return tries[best], Evidence(*found[best])
+    def _better(self, reference: Reference, lines: list[Line]) -> tuple[Line, Evidence]:
+        """The line with the most evidence in what is remembered and not reported yet."""
+        begin = self.closed.get(reference.first, 0)
+        peaks = self.index.stored_peaks(reference.name)
+        return best_line(self.heard, self.steps - 1, peaks, lines, begin, SURER)
 
     def _go_on(self, now: int) -> Iterator[Event]:
         """Weigh the open matches again; extend them or close them."""
@@ -209,12 +194,12 @@ class Detector:
     def _extend(self, match: Open, now: int) -> None:
         """Follow an open match to now."""
         anchor = Line(now, match.line.where(now), match.line.tempo)
-        tries = [anchor] + [replace(anchor, reference=anchor.reference + shift) for shift in (-1.0, 1.0)]
-        line, found = self._better(match.reference, tries, now, SURER)
+        tries = [anchor] + [anchor._replace(reference=anchor.reference + shift) for shift in (-1.0, 1.0)]
+        line, found = self._better(match.reference, tries if self.steps % FOLLOW == 0 else [anchor])
         if found.nats <= 0.0 or found.last < match.last - STALE:
             return
         if line is not anchor:
-            match.line = replace(line, tempo=line.tempo + (line.reference - anchor.reference) / MEMORY)
+            match.line = line._replace(tempo=line.tempo + (line.reference - anchor.reference) / MEMORY)
         begin = now - MEMORY + STALE
         if match.first >= begin:  # still remembered: say better where it began
             match.first = found.first

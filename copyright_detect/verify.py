@@ -6,6 +6,7 @@ drum fills rows and columns of the spectrogram, and meets any reference), so tha
 The segment with the largest sum begins and ends where the likelihood changes: its sum is the evidence, its ends are the match's.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -23,8 +24,13 @@ AROUND = 6
 """Steps before and after a frame that tell what is likely in it: 2.2 s each way."""
 PRIOR_FRAMES = 32
 """Weight, in frames, of the mean density against a frequency's own."""
-SURVIVAL = (0.06, 0.2, 0.5)
+SURVIVAL = np.array([0.06, 0.2, 0.5])
 """Shares of a reference's peaks that may survive: under a loud voice, under speech, alone. The likeliest is taken."""
+MISSED = np.log1p(-SURVIVAL)
+
+
+StoredPeaks = tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]
+"""(frames of the catalogue, bins) of a reference, by frame."""
 
 
 class Heard(NamedTuple):
@@ -33,6 +39,18 @@ class Heard(NamedTuple):
     peaks: npt.NDArray[np.uint8]  # (MEMORY, BINS) 1 where a peak stands
     rows: npt.NDArray[np.int32]  # (MEMORY,) peaks in the frame
     counts: npt.NDArray[np.int32]  # (STEPS, BINS + 1) peaks by bin, and altogether, before each step
+
+
+class Line(NamedTuple):
+    """An alignment: frame `at` of the upload is frame `reference` of the catalogue, and goes on at `tempo`."""
+
+    at: float
+    reference: float
+    tempo: float
+
+    def where(self, frame: float) -> float:
+        """The frame of the catalogue at a frame of the upload."""
+        return self.reference + self.tempo * (frame - self.at)
 
 
 class Evidence(NamedTuple):
@@ -78,46 +96,61 @@ def chance(heard: Heard, step: int, frame: int, f: int) -> float:
     return float(min(max(3.0 * column * row, 0.002), 0.9))
 
 
+def best_line(
+    heard: Heard, step: int, peaks: StoredPeaks, lines: Sequence[Line], begin: int, surer: float
+) -> tuple[Line, Evidence]:
+    """The line with the most evidence over frames from `begin` to now; the first, unless another is better by `surer` nats."""
+    found = [Evidence(*weigh(heard, step, *peaks, *line, begin)) for line in lines]
+    best = max(range(len(lines)), key=lambda i: found[i].nats + (surer if i == 0 else 0.0))
+    return lines[best], found[best]
+
+
 @numba.njit(cache=True, nogil=True)
 def weigh(
-    heard: Heard, step: int, frames: Ints, bins: Ints, at: float, reference: float, tempo: float, begin: int, end: int
-) -> Evidence:
-    """The evidence that upload frame `at` is `reference` (in the frames of the peaks) and goes on at `tempo`, over frames [begin, end).
+    heard: Heard,
+    step: int,
+    frames: npt.NDArray[np.uint32],
+    bins: npt.NDArray[np.uint16],
+    at: float,
+    reference: float,
+    tempo: float,
+    begin: int,
+) -> tuple[float, int, int]:
+    """The evidence for one line: the largest sum over a segment, for each share of survivors at once (Kadane's scan).
 
-    frames, bins: the reference's stored peaks, by frame.
+    frames, bins: the reference's stored peaks, by frame of the catalogue.
     """
     begin = max(begin, (step + 1) * STEP - MEMORY + 1, 1)
-    end = min(end, (step + 1) * STEP - 1)
-    first, beyond = 0, len(frames)
-    while first < beyond:  # the first peak that falls at `begin` or later
-        middle = (first + beyond) // 2
-        if frames[middle] < reference + tempo * (begin - at):
-            first = middle + 1
-        else:
-            beyond = middle
+    end = (step + 1) * STEP - 1
     sums, starts = np.zeros(len(SURVIVAL)), np.zeros(len(SURVIVAL), np.int64)
     best, best_first, best_last = 0.0, begin, begin
-    for i in range(first, len(frames)):
+    for i in range(_first_at(frames, reference + tempo * (begin - at)), len(frames)):
         frame = int(np.rint(at + (frames[i] - reference) / tempo))
         if frame >= end:
             break
-        if frame < begin:
-            continue
         f = bins[i]
-        found = (
-            heard.peaks[(frame - 1) % MEMORY, f] + heard.peaks[frame % MEMORY, f] + heard.peaks[(frame + 1) % MEMORY, f]
-        ) > 0
-        odds = 0.0
-        if found:
-            p = chance(heard, step, frame, f)
-            odds = (1.0 - p) / p
-        for k, survival in enumerate(SURVIVAL):
-            if found:
-                if sums[k] <= 0.0:
-                    sums[k], starts[k] = 0.0, frame
-                sums[k] += np.log(1.0 + survival * odds)
-                if sums[k] > best:
-                    best, best_first, best_last = sums[k], starts[k], frame
-            else:
-                sums[k] += np.log(1.0 - survival)
-    return Evidence(best - np.log(len(SURVIVAL)), best_first, best_last)
+        before, here, after = (frame - 1) & (MEMORY - 1), frame & (MEMORY - 1), (frame + 1) & (MEMORY - 1)
+        if not (heard.peaks[before, f] | heard.peaks[here, f] | heard.peaks[after, f]):
+            sums += MISSED
+            continue
+        p = chance(heard, step, frame, f)
+        for k in range(len(SURVIVAL)):
+            if sums[k] <= 0.0:
+                sums[k], starts[k] = 0.0, frame
+            sums[k] += np.log1p(SURVIVAL[k] * (1.0 - p) / p)
+            if sums[k] > best:
+                best, best_first, best_last = sums[k], starts[k], frame
+    return best - np.log(len(SURVIVAL)), best_first, best_last
+
+
+@numba.njit(cache=True, nogil=True)
+def _first_at(frames: npt.NDArray[np.uint32], value: float) -> int:
+    """The place of the first frame that is not before a value."""
+    first, beyond = 0, len(frames)
+    while first < beyond:
+        middle = (first + beyond) // 2
+        if frames[middle] < value:
+            first = middle + 1
+        else:
+            beyond = middle
+    return first
