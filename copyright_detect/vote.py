@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Longs = npt.NDArray[np.int64]
-Counts = npt.NDArray[np.int16]
+Counts = npt.NDArray[np.int32]
 
 CELL = 3
 """Bits of the difference that a cell spans: 8 frames."""
@@ -33,7 +33,7 @@ class Votes:
     def __init__(self) -> None:
         self.frames: Longs = np.zeros(MOST_HITS, np.int64)  # of the upload
         self.references: Longs = np.zeros(MOST_HITS, np.int64)  # frames of the catalogue
-        self.counts: Counts = np.zeros(SLOTS, np.int16)
+        self.counts: Counts = np.zeros(SLOTS, np.int32)
         self.span: Longs = np.zeros(2, np.int64)  # first and one past the last hit, counted since the beginning
 
     def add(self, frames: Longs, references: Longs, oldest: int) -> None:
