@@ -5,6 +5,8 @@ The podcast opens with a jingle that its show has licensed, plays a song under s
 and ends on music that nobody has indexed, which must raise nothing. Its sender sends some chunks twice, and out of order.
 """
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -16,9 +18,10 @@ from numpy.typing import NDArray
 
 from copyright_detect.catalogue import Catalogue
 from copyright_detect.chunks import Chunk, cut
-from copyright_detect.evidence import clock, collect, write_evidence
+from copyright_detect.evidence import collect, write_evidence
 from copyright_detect.index import add_references
-from copyright_detect.records import SAMPLE_RATE
+from copyright_detect.picture import clock
+from copyright_detect.records import SAMPLE_RATE, Match
 from copyright_detect.rights_file import COLUMNS, import_rights
 from copyright_detect.store import PartitionStore
 from copyright_detect.views import upload_report
@@ -113,11 +116,9 @@ def rights_of(names: list[str]) -> str:
         (jingle, "Northlight Records", "WORLD", "2026-01-01", "2026-12-31", "allow", "", SHOW),
         (quote, "Northlight Records", "WORLD", "2024-01-01", "", "block", "10", ""),
     ]
-    quoted = [
-        ",".join('"' + cell.replace('"', '""') + '"' if "," in cell or '"' in cell else cell for cell in row)
-        for row in rows
-    ]
-    return "\n".join([",".join(COLUMNS), *quoted, ""])
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+    return text.getvalue()
 
 
 def podcast(world: Lake, seed: int) -> NDArray[np.float32]:
@@ -159,11 +160,9 @@ def stream(worker: Worker, samples: NDArray[np.float32], quiet: bool, upload: st
 
 def alarm_line(row: Mapping[str, Any]) -> str:
     """A verdict as it stands, for a person."""
-    span = (
-        f"{clock(row['start_s'])} to {clock(row['end_s'])} = {clock(row['ref_start_s'])} to {clock(row['ref_end_s'])}"
-    )
+    begin, end, ref_begin, ref_end = (clock(row[name]) for name in Match._fields[1:5])
     odds = f"{row['score']:.0f} bits, {row['expected_false_alarms_per_1000h']:.0e} false alarms per 1,000 h"
-    return f"{clock(row['at_s']):>7} heard  {row['kind']:<11} {row['reference']}: {span} of it; {odds}"
+    return f"{clock(row['at_s']):>7} heard  {row['kind']:<11} {row['reference']}: {begin} to {end} = {ref_begin} to {ref_end} of it; {odds}"
 
 
 def write_all(worker: Worker, store: PartitionStore, folder: Path) -> list[dict[str, Any]]:
@@ -181,18 +180,13 @@ def check(report: Mapping[str, Any], names: list[str]) -> None:
     early = [alarm for alarm in report["alarms"] if alarm["reference"] == names[UNDER_SPEECH.song] and alarm["running"]]
     false = [row for row in report["matches"] if row["end_s"] > UNKNOWN.at]
     if not early or false:
-        raise CheckFailed(
-            f"demo: {len(early)} alarms for the song under speech, {len(false)} for music that is not indexed"
-        )
+        raise CheckFailed(f"demo: {len(early)} alarms for the song under speech, {len(false)} for unindexed music")
 
 
 def print_report(report: Mapping[str, Any], folder: Path) -> None:
     """Decisions, what became of the messages, and where everything lies."""
-    print(
-        f"\n{report['upload']} of {report['show']}: {report['status']}, {report['heard_s']:.0f} s; by territory:",
-        end=" ",
-    )
-    print(", ".join(f"{code} {action}" for code, action in report["actions"].items()))
+    actions = ", ".join(f"{code} {action}" for code, action in report["actions"].items())
+    print(f"\n{report['upload']} of {report['show']}: {report['status']}, {report['heard_s']:.0f} s; {actions}")
     for row in report["decisions"]:
         print(f"  {row['reference']}: {row['because']}")
     messages = ", ".join(f"{number} {outcome}" for outcome, number in report["tallies"].items())

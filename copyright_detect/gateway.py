@@ -6,10 +6,10 @@ the worker of its runs: after each few chunks it hears what is in the log, so an
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock, Thread
@@ -75,9 +75,7 @@ class Gateway:
     def begin(self, show: str) -> str:
         """A new upload; its id."""
         if not (db := current_db(self.home)).is_dir():  # before anybody sends megabytes
-            raise NotFound(
-                f"{db}: nothing is indexed; play the demo first, or start with liner copyright-detect serve --db DB"
-            )
+            raise NotFound(f"{db}: nothing is indexed; play the demo first, or liner copyright-detect serve --db DB")
         now = self.engines.clock()
         with self._guard:
             for upload in [each for each, found in self.incoming.items() if now - found.touched_ms > IDLE_MS]:
@@ -85,10 +83,7 @@ class Gateway:
             if sum(each.status != "failed" for each in self.incoming.values()) >= MOST_OPEN:
                 raise Conflict(f"{MOST_OPEN} uploads are running; wait until one of them is done")
             upload = token_hex(8)
-            path = self.home / "incoming" / upload
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-            self.incoming[upload] = Incoming(show, self.runs[0], path, touched_ms=now)
+            self.incoming[upload] = Incoming(show, self.runs[0], self.home / "incoming" / upload, touched_ms=now)
         return upload
 
     def part(self, upload: str, number: int, body: bytes, last: bool) -> dict[str, Any]:
@@ -104,9 +99,8 @@ class Gateway:
                     raise Conflict(f"upload {upload!r}: part {number} came, part {found.parts} is expected")
                 if found.received + len(body) > MOST_BYTES:
                     self._forget(upload)
-                    raise BadInput(
-                        f"upload {upload!r}: more than {MOST_BYTES:,} bytes; send the sound without its video"
-                    )
+                    raise BadInput(f"upload {upload!r}: over {MOST_BYTES:,} bytes; send the sound without the video")
+                found.path.parent.mkdir(parents=True, exist_ok=True)
                 with found.path.open("ab") as file:
                     file.write(body)
                 found.parts, found.received, found.last_digest = number + 1, found.received + len(body), digest
@@ -136,26 +130,22 @@ class Gateway:
         except NotFound:
             if found is None:
                 raise
-            report = {"upload": upload, "show": found.show, "status": found.status, "started": None, "heard_s": 0.0}
-            report |= {"matches": [], "actions": {}, "decisions": []}
-        if found is not None and found.status == "failed":
-            report["status"] = "failed"
-        return {**report, "error": found.error if found else None, "bytes": found.received if found else None}
+            nothing: dict[str, Any] = {"matches": [], "actions": {}, "decisions": []}
+            report = {"upload": upload, "show": found.show, "status": found.status, "heard_s": 0.0, **nothing}
+        return (
+            {**report, "error": None}
+            if found is None or not found.error
+            else report | {"status": "failed", "error": found.error}
+        )
 
     @contextmanager
     def store_of(self, upload: str) -> Iterator[tuple[Run, PartitionStore]]:
         """The run of an upload and its partition's file, to read beside the worker; NotFound where nothing of it was heard."""
         for run in self.runs:
-            partition = partition_for(upload, PARTITIONS)
-            if not (run.folder / f"partition-{partition:04d}.sqlite").exists():
-                continue
-            store = PartitionStore(run.folder, partition)
-            try:
+            with closing(PartitionStore(run.folder, partition_for(upload, PARTITIONS))) as store:
                 if store.upload(upload) is not None:
                     yield run, store
                     return
-            finally:
-                store.close()
         raise NotFound(f"upload {upload!r}: nothing of it was heard")
 
     def db_of(self, run: Run) -> Path:
@@ -165,13 +155,9 @@ class Gateway:
     def uploads(self) -> list[dict[str, Any]]:
         """Those that were heard, the newest first, files before demos."""
         found = []
-        for run in self.runs:
-            for path in sorted(run.folder.glob("partition-*.sqlite")):
-                store = PartitionStore(run.folder, int(path.stem[-4:]))
-                found += [
-                    {"upload": row["upload"], "show": row["show"], "status": row["status"]} for row in store.uploads()
-                ]
-                store.close()
+        for run, partition in product(self.runs, range(PARTITIONS)):
+            with closing(PartitionStore(run.folder, partition)) as store:
+                found += store.uploads()
         return found
 
     def _hear_file(self, upload: str, found: Incoming) -> None:

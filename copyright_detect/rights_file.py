@@ -21,6 +21,7 @@ import os
 import re
 from datetime import date
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import category
@@ -32,16 +33,8 @@ COLUMNS = ("reference", "owner", "territories", "valid_from", "valid_until", "ac
 ACTIONS = ("block", "monetise", "track", ALLOW)
 MAX_BYTES = 256 << 20
 LONGEST_TEXT = 500
-CODES = (
-    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA "
-    "CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA "
-    "GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP "
-    "KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS "
-    "MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS "
-    "RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW "
-    "TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW"
-)
-COUNTRIES = frozenset(CODES.split())
+TABLE = files("tzdata") / "zoneinfo" / "iso3166.tab"
+COUNTRIES = {line[:2] for line in TABLE.read_text(encoding="utf-8").splitlines() if line[:1] != "#"}
 
 
 class Rejected(NamedTuple):
@@ -89,8 +82,13 @@ def import_rights(file: str | Path, db: str | Path) -> tuple[Rights, list[Reject
     Path(db).mkdir(parents=True, exist_ok=True)
     report = io.StringIO()
     csv.writer(report, lineterminator="\n").writerows([("row", "reason"), *rejected])
-    _replace(Path(db) / "rights_rejected.csv", report.getvalue().encode())
-    _replace(Path(db) / "rights.csv", data)
+    (Path(db) / "rights_rejected.csv").write_text(report.getvalue(), encoding="utf-8")
+    aside = Path(db) / "rights.tmp"
+    with aside.open("wb") as kept:
+        kept.write(data)
+        kept.flush()
+        os.fsync(kept.fileno())
+    aside.rename(Path(db) / "rights.csv")  # a reader sees the old file or the new one
     return rights, rejected
 
 
@@ -112,16 +110,6 @@ def _bytes(path: Path) -> bytes:
     if b"\0" in data:
         raise BadInput(f"{path}: binary, or UTF-16; save the table as «CSV UTF-8»")
     return data
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write aside, sync, rename: a reader sees the old file or the new one."""
-    aside = path.with_suffix(".tmp")
-    with aside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
 
 
 def _claim(row: int, cells: list[str]) -> Claim:

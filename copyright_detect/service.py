@@ -5,13 +5,11 @@ Requests read the partitions' files beside the worker (WAL); only the gateway ho
 
 import asyncio
 import io
-import wave
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import soundfile
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from copyright_detect.chunks import to_pcm
@@ -33,6 +31,7 @@ MatchId = Annotated[int, Path(ge=0, lt=1 << 31)]
 Second = Annotated[float, Query(ge=0, le=86_400)]
 Show = Annotated[str, Query(min_length=1, max_length=100)]
 BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+FRESH = {"Cache-Control": "no-cache"}  # a match grows while it is open
 WAV: Answers = {200: {"content": {"audio/wav": {}}}}
 PNG: Answers = {200: {"content": {"image/png": {}}}}
 
@@ -86,11 +85,8 @@ def add_uploads(api: APIRouter, gateway: Gateway) -> None:
         with gateway.store_of(upload) as (_, store):
             peaks = np.frombuffer(store.loudness(upload), np.uint8)
             heard_s = upload_report(store, upload)["heard_s"]
-        step = max(1, -(-peaks.size // WAVEFORM_POINTS))
-        return {
-            "heard_s": heard_s,
-            "peaks": np.maximum.reduceat(peaks, range(0, peaks.size, step)).tolist() if peaks.size else [],
-        }
+        starts = range(0, peaks.size, -(-peaks.size // WAVEFORM_POINTS) or 1)
+        return {"heard_s": heard_s, "peaks": np.maximum.reduceat(peaks, starts).tolist() if peaks.size else []}
 
     @api.get("/references")
     def references() -> dict[str, Any]:
@@ -103,14 +99,16 @@ def add_uploads(api: APIRouter, gateway: Gateway) -> None:
 
 def add_evidence(api: APIRouter, gateway: Gateway) -> None:
     """Looking at a match, and listening to both sides of it."""
-    evidence_of = cached_evidence(gateway)
+
+    def evidence_of(upload: str, match_id: int) -> Evidence:
+        row, run = verdict_of(gateway, upload, match_id)
+        with gateway.store_of(upload) as (_, store):
+            return collect(gateway.engines.log, run.topic, store, open_index(gateway.db_of(run)), row)
 
     @api.get("/uploads/{upload}/evidence/{match_id}.png", response_class=Response, responses=PNG)
     def picture(upload: UploadId, match_id: MatchId) -> Response:
         """Both spectrograms, aligned."""
-        return Response(
-            evidence_of(upload, match_id).png, media_type="image/png", headers={"Cache-Control": "no-cache"}
-        )
+        return Response(evidence_of(upload, match_id).png, media_type="image/png", headers=FRESH)
 
     @api.get("/uploads/{upload}/evidence/{match_id}.json")
     def record(upload: UploadId, match_id: MatchId) -> dict[str, Any]:
@@ -152,18 +150,6 @@ async def bounded(request: Request) -> bytes:
     return bytes(body)
 
 
-def cached_evidence(gateway: Gateway) -> Callable[[str, int], Evidence]:
-    """A function that draws the evidence of a match, once for each state of it."""
-
-    @lru_cache(maxsize=16)
-    def draw(upload: str, match_id: int, _: float) -> Evidence:
-        row, run = verdict_of(gateway, upload, match_id)
-        with gateway.store_of(upload) as (_run, store):
-            return collect(gateway.engines.log, run.topic, store, open_index(gateway.db_of(run)), row)
-
-    return lambda upload, match_id: draw(upload, match_id, verdict_of(gateway, upload, match_id)[0]["at_s"])
-
-
 def verdict_of(gateway: Gateway, upload: str, match_id: int) -> tuple[dict[str, Any], Run]:
     """A match of an upload as it stands, and the run it belongs to."""
     with gateway.store_of(upload) as (run, store):
@@ -182,9 +168,5 @@ def check_span(begin_s: float, end_s: float) -> None:
 def wav(samples: bytes) -> Response:
     """16-bit PCM as a WAV file."""
     out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(samples)
-    return Response(out.getvalue(), media_type="audio/wav", headers={"Cache-Control": "no-cache"})
+    soundfile.write(out, np.frombuffer(samples, "<i2"), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    return Response(out.getvalue(), media_type="audio/wav", headers=FRESH)

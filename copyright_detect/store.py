@@ -105,19 +105,12 @@ class PartitionStore:
 
     def uploads(self) -> list[dict[str, Any]]:
         """Every upload, the newest first."""
-        return self._records(
-            "select upload, show, status, started_ms, samples from uploads order by started_ms desc, upload"
-        )
+        return self._records("select upload, show, status from uploads order by started_ms desc, upload")
 
     def upload(self, upload: str) -> Upload | None:
         """One upload as far as it was heard."""
         rows = self._rows("select * from uploads where upload = ?", upload)
         return Upload(*rows[0]) if rows else None
-
-    def waiting(self, upload: str) -> int:
-        """How many chunks wait for an earlier one."""
-        (row,) = self._rows("select count(*) from chunks where upload = ? and waiting is not null", upload)
-        return int(row[0])
 
     def verdicts(self, upload: str | None = None) -> list[dict[str, Any]]:
         """The matches of an upload, or of all: kind, alarm_s (seconds heard at the first alarm), at_s, and the fields of Match."""
@@ -257,15 +250,10 @@ class Batch:
 
     def publish(self, upload: str, events: list[Event]) -> None:
         """Upsert the verdicts that events speak of; `alarm_s` stays what the first event said."""
-        rows = ((upload, event.match_id, event.kind, event.at_s, event.at_s, *event.match) for event in events)
-        self._db.executemany(
-            f"insert into verdicts values ({','.join('?' * (5 + len(Match._fields)))}) on conflict (upload, match_id) "
-            "do update set (kind, at_s, reference, start_s, end_s, ref_start_s, ref_end_s, score, "
-            "expected_false_alarms_per_1000h, tempo) = (excluded.kind, excluded.at_s, excluded.reference, "
-            "excluded.start_s, excluded.end_s, excluded.ref_start_s, excluded.ref_end_s, excluded.score, "
-            "excluded.expected_false_alarms_per_1000h, excluded.tempo)",
-            rows,
-        )
+        first = "coalesce((select alarm_s from verdicts where upload = ?1 and match_id = ?2), ?4)"
+        places = ", ".join(f"?{number}" for number in range(4, 5 + len(Match._fields)))
+        rows = ((upload, event.match_id, event.kind, event.at_s, *event.match) for event in events)
+        self._db.executemany(f"insert or replace into verdicts values (?1, ?2, ?3, {first}, {places})", rows)
 
     def matches(self, upload: str) -> list[Match]:
         """What was found in an upload so far."""

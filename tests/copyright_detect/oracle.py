@@ -7,7 +7,7 @@ import numpy as np
 from copyright_detect import keys
 from copyright_detect.peaks import FLOOR, LOWEST, RANGE
 from copyright_detect.records import BINS
-from copyright_detect.verify import AROUND, MEMORY, PRIOR_FRAMES, STEP, SURVIVAL
+from copyright_detect.verify import AROUND, MEMORY, MOST_OF_A_MOMENT, PRIOR_FRAMES, STEP, SURVIVAL
 
 
 def maxima(power, box):
@@ -52,14 +52,17 @@ def evidence(peaks, step, stored, line, begin):
     heard = set(peaks)
     best = 0.0
     for survival in SURVIVAL:
-        odds = []
+        odds, earned = [], {}
         for reference, f in stored:
             frame = int(np.rint(line.at + (reference - line.reference) / line.tempo))
             if not max(begin, (step + 1) * STEP - MEMORY + 1, 1) <= frame < (step + 1) * STEP - 1:
                 continue
             found = any((frame + d, f) in heard for d in (-1, 0, 1))
             p = chance(peaks, step, frame, f)
-            odds.append(np.log((p + (1 - p) * survival) / p) if found else np.log(1 - survival))
+            gain = min(np.log((p + (1 - p) * survival) / p), MOST_OF_A_MOMENT - earned.get(frame // STEP, 0.0))
+            if found:
+                earned[frame // STEP] = earned.get(frame // STEP, 0.0) + gain
+            odds.append(gain if found else np.log(1 - survival))
         totals = np.concatenate([[0.0], np.cumsum(odds)])
         best = max([best, *(totals[j] - totals[i] for i in range(len(totals)) for j in range(i + 1, len(totals)))])
     return best - np.log(len(SURVIVAL))

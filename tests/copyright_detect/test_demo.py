@@ -82,7 +82,7 @@ def test_the_check_refuses_a_miss_and_a_false_alarm(report):
     demo.check(good, names)
     with pytest.raises(CheckFailed, match="0 alarms"):
         demo.check({**good, "alarms": []}, names)
-    with pytest.raises(CheckFailed, match="1 for music that is not indexed"):
+    with pytest.raises(CheckFailed, match="1 for unindexed music"):
         demo.check({**good, "matches": [{"end_s": demo.UNKNOWN.at + 1}]}, names)
 
 

@@ -9,19 +9,8 @@ import pytest
 from PIL import Image
 
 from copyright_detect.chunks import to_float
-from copyright_detect.evidence import (
-    LEFT,
-    PANEL,
-    TOP,
-    WIDTH,
-    clock,
-    collect,
-    decibels,
-    plain,
-    reference_samples,
-    upload_samples,
-    write_evidence,
-)
+from copyright_detect.evidence import collect, reference_samples, upload_samples, write_evidence
+from copyright_detect.picture import LEFT, PANEL, TOP, WIDTH, clock, decibels, plain
 from copyright_detect.records import SAMPLE_RATE
 from copyright_detect.worker import send
 from shared.errors import BadInput, NotFound

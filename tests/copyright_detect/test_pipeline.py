@@ -133,7 +133,7 @@ def test_a_gap_is_waited_for_within_bounds_and_ends_by_timeout(desk):
     send(desk.log, desk.run, [chunk for chunk in chunks if chunk.number != 20])
     desk.worker.drain()
     upload = desk.store.upload("u")
-    assert (upload.status, upload.next_number, desk.store.waiting("u")) == ("running", 20, WINDOW - 1)
+    assert (upload.status, upload.next_number, desk.waiting()) == ("running", 20, WINDOW - 1)
     assert desk.store.tallies()["early"] == len(chunks) - 20 - WINDOW
     tick(desk.log, desk.run, upload.last_ms + pipeline.TIMEOUT_MS)
     desk.worker.drain()
@@ -141,7 +141,7 @@ def test_a_gap_is_waited_for_within_bounds_and_ends_by_timeout(desk):
     tick(desk.log, desk.run, upload.last_ms + pipeline.TIMEOUT_MS + 1)
     desk.worker.drain()
     upload = desk.store.upload("u")
-    assert (upload.status, upload.samples, desk.store.waiting("u")) == ("timed out", 20 * 11_025, 0)
+    assert (upload.status, upload.samples, desk.waiting()) == ("timed out", 20 * 11_025, 0)
     assert [row["kind"] for row in desk.store.verdicts()] == [
         "closed"
     ]  # up to the gap the music had played for ten seconds

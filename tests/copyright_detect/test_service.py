@@ -154,7 +154,7 @@ def test_bounds_hold_before_anything_is_decoded(client, clock, monkeypatch):
     unannounced = (bytes(1 << 18) for _ in range(5))  # in pieces, without a content-length
     assert "part over 1,048,576 bytes" in put(client, upload, 0, unannounced).json()["error"]
     monkeypatch.setattr(gateway, "MOST_BYTES", 1000)
-    assert "more than 1,000 bytes" in put(client, upload, 0, bytes(1001)).json()["error"]
+    assert "over 1,000 bytes" in put(client, upload, 0, bytes(1001)).json()["error"]
     assert client.get(f"{BASE}/uploads/{upload}").status_code == 404  # it is forgotten
     monkeypatch.setattr(gateway, "MOST_OPEN", 2)
     begin(client), begin(client)

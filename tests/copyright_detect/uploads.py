@@ -1,6 +1,7 @@
 """A small catalogue, a podcast that uses it, and a worker over the SQLite log: what the tests of uploads stand on."""
 
 import shutil
+import sqlite3
 from itertools import islice
 
 import numpy as np
@@ -95,6 +96,13 @@ class Desk:
     @property
     def store(self):
         return self.worker.owned[0].store
+
+    def waiting(self):
+        """How many chunks wait for an earlier one."""
+        connection = sqlite3.connect(self.store.path)
+        (found,) = connection.execute("select count(*) from chunks where waiting is not null").fetchone()
+        connection.close()
+        return found
 
     def tables(self):
         """What others read, in full."""
