@@ -57,7 +57,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     share, z = hits / count, 1.96
     middle = share + z * z / (2 * count)
     half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return (middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)
+    return max(0.0, middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)
 
 
 def shown(hits: int, count: int) -> str:
