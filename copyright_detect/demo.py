@@ -79,7 +79,9 @@ def demo(size: str, seed: int, as_json: bool) -> None:
         print_json(report)
         return
     print_report(report, folder)
-    print_next("liner copyright-detect capacity --help", "liner copyright-detect serve", "copyright_detect/README.md")
+    print_next(
+        "liner copyright-detect capacity --catalogue 6700", "liner copyright-detect serve", "copyright_detect/README.md"
+    )
     print(
         "  liner copyright-detect index MY_MUSIC --db DB; liner copyright-detect scan EPISODE --db DB    the same for your own audio"
     )

@@ -82,11 +82,9 @@ function summary() {
 }
 
 function matchRow(match) {
-  const line = document.createElement("tr");
+  const line = node("tr", ""), button = node("button", "", match.reference);
   line.dataset.match = match.match_id;
-  const button = document.createElement("button");
   button.type = "button";
-  button.textContent = match.reference;
   button.setAttribute("aria-pressed", match.match_id === chosen);
   button.addEventListener("click", () => choose(match.match_id));
   const actions = report.decisions.filter((each) => each.reference === match.reference).map((each) => each.action);
@@ -104,28 +102,22 @@ function rate(value) {
 }
 
 function cell(name, content, className = "") {
-  const node = document.createElement("td");
-  node.dataset.name = name;
-  node.className = className;
-  node.append(content);
-  return node;
+  const made = node("td", className, content);
+  made.dataset.name = name;
+  return made;
 }
 
 function paintRights() {
   $("rights").hidden = report.decisions.length === 0;
-  $("territories").replaceChildren(...Object.entries(report.actions).map(([territory, action]) => {
-    const item = document.createElement("li");
-    const word = document.createElement("span");
-    word.className = action;
-    word.textContent = action;
-    item.append(`${territory}: `, word);
-    return item;
-  }));
-  $("audit").replaceChildren(...report.decisions.map((each) => {
-    const item = document.createElement("li");
-    item.textContent = `${each.reference}: ${each.because}`;
-    return item;
-  }));
+  $("territories").replaceChildren(...Object.entries(report.actions).map(([territory, action]) => node("li", "", `${territory}: `, node("span", action, action))));
+  $("audit").replaceChildren(...report.decisions.map((each) => node("li", "", `${each.reference}: ${each.because}`)));
+}
+
+function node(name, className, ...content) {
+  const made = document.createElement(name);
+  made.className = className;
+  made.append(...content);
+  return made;
 }
 
 function choose(id) {
