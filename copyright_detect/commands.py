@@ -80,16 +80,18 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _index(arguments: argparse.Namespace) -> None:
     from copyright_detect.audio import show
     from copyright_detect.index import open_index
-    from copyright_detect.rights_file import import_rights
+    from copyright_detect.rights_file import import_rights, read_rights
     from copyright_detect.scan import index_folder
     from shared.output import size_of
 
-    refused = index_folder(arguments.folder, arguments.db, [arguments.rights] if arguments.rights else [])
-    rejected = []
     if arguments.rights:
-        _, rows = import_rights(arguments.rights, arguments.db)
-        rejected = [f"{show(arguments.rights)} row {row}: {reason}" for row, reason in rows]
-    index = open_index(arguments.db)
+        read_rights(arguments.rights)  # what cannot be read at all stops here, before anything is written
+    refused = index_folder(arguments.folder, arguments.db, [arguments.rights] if arguments.rights else [])
+    index, rejected = open_index(arguments.db), []
+    if arguments.rights:
+        rights, rows = import_rights(arguments.rights, arguments.db)
+        rows += rights.unknown(index.references)
+        rejected = [f"{show(arguments.rights)} row {row}: {reason}" for row, reason in sorted(rows)]
     seconds = sum(map(index.seconds, index.references))
     if arguments.json:
         counts = {"references": len(index.references), "seconds": round(seconds, 3), "version": index.version}
@@ -99,7 +101,7 @@ def _index(arguments: argparse.Namespace) -> None:
         f"{show(arguments.db)}  {len(index.references):,} references, {seconds / 60:.1f} minutes, {size_of(arguments.db)}"
     )
     for line in refused + rejected:
-        print(f"  set aside: {line}")
+        print(f"  without effect: {line}")
 
 
 def _remove(arguments: argparse.Namespace) -> None:

@@ -47,6 +47,13 @@ class Claim(NamedTuple):
         return inside and self.valid_from <= day <= self.valid_until
 
 
+class Rejected(NamedTuple):
+    """A row without effect: its line in the file, and why."""
+
+    row: int
+    reason: str
+
+
 @dataclass(frozen=True)
 class Rights:
     """A snapshot: all claims in the order of the file, and the digest that decisions are filed under."""
@@ -65,6 +72,12 @@ class Rights:
     def on(self, reference: str) -> list[Claim]:
         """The claims on a reference; accents composed or not (as file systems and spreadsheets differ) are the same name."""
         return self.by_reference.get(normalize("NFC", reference), [])
+
+    def unknown(self, references: Iterable[str]) -> list[Rejected]:
+        """Claims on references that are not among these: a name that was typed otherwise than the file is called."""
+        names = {normalize("NFC", reference) for reference in references}
+        lost = (claim for claim in self.claims if normalize("NFC", claim.reference) not in names)
+        return [Rejected(claim.row, f"reference: {claim.reference!r} is not in the index") for claim in lost]
 
 
 class Decision(NamedTuple):

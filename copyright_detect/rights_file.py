@@ -23,10 +23,9 @@ from datetime import date
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 from unicodedata import category
 
-from copyright_detect.rights import ALLOW, WORLD, Claim, Rights
+from copyright_detect.rights import ALLOW, WORLD, Claim, Rejected, Rights
 from shared.errors import BadInput
 
 COLUMNS = ("reference", "owner", "territories", "valid_from", "valid_until", "action", "minimum_s", "show")
@@ -35,13 +34,6 @@ MAX_BYTES = 256 << 20
 LONGEST_TEXT = 500
 TABLE = files("tzdata") / "zoneinfo" / "iso3166.tab"
 COUNTRIES = {line[:2] for line in TABLE.read_text(encoding="utf-8").splitlines() if line[:1] != "#"}
-
-
-class Rejected(NamedTuple):
-    """A row set aside: its line in the file, and what is wrong with which field."""
-
-    row: int
-    reason: str
 
 
 def read_rights(path: Path) -> tuple[Rights, list[Rejected]]:

@@ -117,6 +117,11 @@ def test_names_are_the_same_with_composed_and_decomposed_accents():
     )
 
 
+def test_claims_on_what_is_not_indexed_are_named():
+    rights = Rights((claim(2, "cafe\u0301.flac"), claim(7, "b.flac")))
+    assert rights.unknown(["caf\u00e9.flac", "c.flac"]) == [(7, "reference: 'b.flac' is not in the index")]
+
+
 def test_without_rights_every_match_is_listed_with_none():
     decisions = decide([match(), match("b.flac")], Rights(), "s", DAY)
     assert [(d.reference, d.action) for d in decisions] == [("a.flac", "none"), ("b.flac", "none")]
