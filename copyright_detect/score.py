@@ -11,10 +11,10 @@ import math
 from copyright_detect.records import FRAMES_PER_SECOND
 
 LAMBDA = 1.0
-LOG_K = 0.0
+LOG_K = -11.3
 PER_FRAMES = 1000 * 3600 * FRAMES_PER_SECOND
 """Frames of 1,000 hours of upload."""
-TOLERATED = 0.1
+TOLERATED = 1.0
 """False alarms in 1,000 hours that a match may be expected to have, and still be reported."""
 
 

@@ -26,6 +26,8 @@ PRIOR_FRAMES = 32
 """Weight, in frames, of the mean density against a frequency's own."""
 SURVIVAL = np.array([0.06, 0.2, 0.5])
 """Shares of a reference's peaks that may survive: under a loud voice, under speech, alone. The likeliest is taken."""
+MOST_OF_A_MOMENT = 8.0
+"""Nats that one step (0.37 s) can earn: peaks that sound together, as those of one drum, are one coincidence and not ten."""
 MISSED = np.log1p(-SURVIVAL)
 
 
@@ -123,8 +125,9 @@ def weigh(
     begin = max(begin, (step + 1) * STEP - MEMORY + 1, 1)
     end = (step + 1) * STEP - 1
     sums, starts = np.zeros(len(SURVIVAL)), np.zeros(len(SURVIVAL), np.int64)
+    moment, room = -1, np.zeros(len(SURVIVAL))
     best, best_first, best_last = 0.0, begin, begin
-    for i in range(_first_at(frames, reference + tempo * (begin - at)), len(frames)):
+    for i in range(_first_at(frames, reference + tempo * (begin - 0.5 - at)), len(frames)):
         frame = int(np.rint(at + (frames[i] - reference) / tempo))
         if frame >= end:
             break
@@ -133,11 +136,16 @@ def weigh(
         if not (heard.peaks[before, f] | heard.peaks[here, f] | heard.peaks[after, f]):
             sums += MISSED
             continue
+        if frame // STEP != moment:
+            moment = frame // STEP
+            room[:] = MOST_OF_A_MOMENT
         p = chance(heard, step, frame, f)
         for k in range(len(SURVIVAL)):
             if sums[k] <= 0.0:
                 sums[k], starts[k] = 0.0, frame
-            sums[k] += np.log1p(SURVIVAL[k] * (1.0 - p) / p)
+            gain = min(np.log1p(SURVIVAL[k] * (1.0 - p) / p), room[k])
+            room[k] -= gain
+            sums[k] += gain
             if sums[k] > best:
                 best, best_first, best_last = sums[k], starts[k], frame
     return best - np.log(len(SURVIVAL)), best_first, best_last

@@ -55,7 +55,8 @@ def evidence(peaks, step, stored, line, begin):
         odds, earned = [], {}
         for reference, f in stored:
             frame = int(np.rint(line.at + (reference - line.reference) / line.tempo))
-            if not max(begin, (step + 1) * STEP - MEMORY + 1, 1) <= frame < (step + 1) * STEP - 1:
+            first = max(begin, (step + 1) * STEP - MEMORY + 1, 1)
+            if reference < line.reference + line.tempo * (first - 0.5 - line.at) or frame >= (step + 1) * STEP - 1:
                 continue
             found = any((frame + d, f) in heard for d in (-1, 0, 1))
             p = chance(peaks, step, frame, f)
