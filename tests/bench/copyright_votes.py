@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from copyright_detect.index import audible
 from copyright_detect.keys import REFERENCE_FAN, UPLOAD_FAN, ZONE_BINS, ZONE_FRAMES, triplets
 from copyright_detect.peaks import KEY_BOX, REFERENCE_BOX, Box, Landmarks
 from copyright_detect.records import SAMPLE_RATE
@@ -59,10 +60,11 @@ def best(votes: Votes, samples: np.ndarray) -> tuple[int, int, int]:
 
 
 def peaks(samples: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and bins of the maxima of a box."""
+    """Rows and bins of the maxima of a box; of a reference, those that are stored."""
     marks = Landmarks(box, box)
-    found = [*marks.push(samples), *marks.finish()]
-    return np.concatenate([rows for rows, _, _ in found]), np.concatenate([bins for _, bins, _ in found])
+    rows, bins, _, power = (np.concatenate(parts) for parts in zip(*marks.push(samples), *marks.finish(), strict=True))
+    kept = audible(rows, bins, power) if box == REFERENCE_BOX else slice(None)
+    return rows[kept], bins[kept]
 
 
 @njit(cache=True)
