@@ -1,0 +1,115 @@
+"""What goes in and out: campaigns, one request, the log of a day, and why an ad did not play.
+
+Money is int64 micros of the account's currency (1,000,000 = 1 €); moments are ms since the epoch, UTC. Columns are arrays of one length,
+because kernels walk them; one request is a tuple of integers. An advertiser bids for a completed listen and pays, for each impression,
+bid × predicted probability in whole micros: charges are known at the decision, so a budget can be kept to the micro.
+"""
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.world.catalogue import GENRES
+from shared.world.countries import CODES
+from shared.world.schema import AGE_BANDS
+
+Ints = NDArray[np.integer[Any]]
+Masks = NDArray[np.uint64]
+
+CONTEXTS = (*GENRES, "podcast")
+"""What plays around the break; the last is any podcast."""
+CATEGORIES = (
+    "groceries", "fashion", "travel", "cars", "telecoms", "banking", "insurance", "games", "films", "restaurants",
+    "sports", "home", "beauty", "education", "charity", "software", "alcohol", "gambling", "dating", "politics",
+)  # fmt: skip
+SENSITIVE = CATEGORIES.index("alcohol")
+"""This category and those after it never play to minors."""
+ADULT = AGE_BANDS.index("18-24")
+"""Below this band, or of unknown age (-1), a listener is a minor."""
+RATINGS = ("everyone", "mild", "explicit")
+"""Brand safety of the content around the break; a campaign names the highest that it accepts."""
+MAX_SLOTS = 4
+
+
+class Campaigns(NamedTuple):
+    """Columns [campaigns]; a mask's bit v stands for value v of COUNTRIES, AGE_BANDS, CONTEXTS or local hour 0–23."""
+
+    campaign_id: Ints  # int64, unique, ascending
+    advertiser: Ints  # int32
+    category: Ints  # int16, index into CATEGORIES
+    budget: Ints  # int64, micros of the day
+    bid: Ints  # int64, micros for a completed listen
+    starts: Ints  # int64, ms; first moment of the flight
+    ends: Ints  # int64, ms; first moment after it
+    countries: Masks
+    ages: Masks
+    contexts: Masks
+    hours: Masks
+    cap: Ints  # int16, most impressions to one user in a day
+    rating: Ints  # int8, highest rating of content that it accepts
+
+
+class Request(NamedTuple):
+    """One ad break that asks for ads."""
+
+    break_id: int
+    moment: int  # ms
+    user: int
+    country: int  # index into CODES, -1 unknown: only campaigns for every country may play
+    age: int  # index into AGE_BANDS, -1 unknown: a minor
+    context: int  # index into CONTEXTS
+    hour: int  # local, 0–23
+    rating: int  # index into RATINGS
+    consent: int  # 1: the profile (age, taste) may be used; 0: only country, context and hour
+    slots: int  # 1 to MAX_SLOTS
+
+
+class Breaks(NamedTuple):
+    """Columns [breaks] of a day's requests, ascending in moment: the fields of Request, and the churn price."""
+
+    moment: Ints  # int64, ms
+    user: Ints  # int32, dense
+    country: Ints  # int8
+    age: Ints  # int8
+    context: Ints  # int8
+    hour: Ints  # int8
+    rating: Ints  # int8
+    consent: Ints  # int8
+    slots: Ints  # int8
+    churn: NDArray[np.float64]  # micros: LTV × the hazard that one more ad adds
+
+
+class Log(NamedTuple):
+    """Breaks with their candidates: break b may play ad[first[b]:first[b + 1]], ascending, at those prices; caps and budgets apart."""
+
+    breaks: Breaks
+    first: Ints  # int64[breaks + 1]
+    ad: Ints  # int16[candidates], index into Campaigns
+    price: Ints  # int32[candidates], micros charged for an impression
+
+
+class Reason(IntEnum):
+    """Why an ad plays or does not, in the order in which it is asked."""
+
+    SERVED = 0
+    FLIGHT = 1  # not yet begun, or over
+    COUNTRY = 2
+    CONTEXT = 3
+    HOUR = 4
+    AGE = 5
+    CONSENT = 6  # targets an age, and the listener did not consent to that
+    MINOR = 7  # sensitive, or targeted by profile, and the listener is (or may be) under 18
+    SAFETY = 8  # content beyond the campaign's rating
+    CAP = 9  # the user has had it often enough today
+    BUDGET = 10  # less is left than the impression costs
+    SEPARATION = 11  # the break already has an ad of this category
+    FLOOR = 12  # price·(1−λ) does not exceed reserve + κ·churn price
+    OUTBID = 13  # others were worth more
+
+
+ALL_COUNTRIES = np.uint64((1 << len(CODES)) - 1)
+ALL_AGES = np.uint64((1 << len(AGE_BANDS)) - 1)
+ALL_CONTEXTS = np.uint64((1 << len(CONTEXTS)) - 1)
+ALL_HOURS = np.uint64((1 << 24) - 1)

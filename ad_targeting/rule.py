@@ -1,0 +1,87 @@
+"""The one rule, as helpers that the batch kernels and the single request both inline: same code, same answer.
+
+An ad is worth price·(1−λ): what it pays less what its budget would fetch elsewhere. It plays when that exceeds
+reserve + κ·LTV·hazard: what the slot is kept for, and what the listener's leaving would cost. A break takes the best ad of each
+category, best first, until its slots are full: slots of a break are worth the same, so this is the exact optimum under separation.
+"""
+
+from typing import Any
+
+from numba import njit
+
+from ad_targeting.records import ADULT, ALL_AGES, ALL_COUNTRIES, SENSITIVE, Reason
+
+INLINED: dict[str, Any] = {"cache": True, "nogil": True, "forceinline": True, "_nrt": False}
+"""Inlined, and without counting references to arrays, which costs more than helpers this small; they may not allocate."""
+
+SERVED, FLIGHT, COUNTRY, CONTEXT, HOUR = (
+    int(r) for r in (Reason.SERVED, Reason.FLIGHT, Reason.COUNTRY, Reason.CONTEXT, Reason.HOUR)
+)
+AGE, CONSENT, MINOR, SAFETY = (int(r) for r in (Reason.AGE, Reason.CONSENT, Reason.MINOR, Reason.SAFETY))
+EVERY_AGE, EVERY_COUNTRY = int(ALL_AGES), int(ALL_COUNTRIES)
+
+
+@njit(**INLINED)
+def in_mask(mask: Any, value: Any) -> Any:
+    """Whether bit `value` ≥ 0 of a mask is set."""
+    return (int(mask) >> int(value)) & 1
+
+
+@njit(**INLINED)
+def fits(campaigns: Any, ad: Any, request: Any) -> int:
+    """The Reason why a campaign may not play to a request, from what does not change with the day's spending; SERVED when it may."""
+    reason = SERVED
+    ages = int(campaigns.ages[ad])
+    minor = request.age < ADULT
+    if request.moment < campaigns.starts[ad] or request.moment >= campaigns.ends[ad]:
+        reason = FLIGHT
+    elif int(campaigns.countries[ad]) != EVERY_COUNTRY and (
+        request.country < 0 or not in_mask(campaigns.countries[ad], request.country)
+    ):
+        reason = COUNTRY
+    elif not in_mask(campaigns.contexts[ad], request.context):
+        reason = CONTEXT
+    elif not in_mask(campaigns.hours[ad], request.hour):
+        reason = HOUR
+    elif ages != EVERY_AGE and not request.consent:
+        reason = CONSENT
+    elif minor and (campaigns.category[ad] >= SENSITIVE or ages != EVERY_AGE):
+        reason = MINOR
+    elif ages != EVERY_AGE and not in_mask(ages, request.age):
+        reason = AGE
+    elif request.rating > campaigns.rating[ad]:
+        reason = SAFETY
+    return reason
+
+
+@njit(**INLINED)
+def net_value(price: Any, shadow: Any, floor: Any) -> Any:
+    """Micros that playing brings beyond what it costs: price·(1−λ) − (reserve + κ·churn price); plays when > 0."""
+    return price * (1.0 - shadow) - floor
+
+
+@njit(**INLINED)
+def pick(ads: Any, values: Any, count: int, category: Any, slots: int, chosen: Any) -> int:
+    """The best ads of a break, one of a category: positions into ads[:count] go to chosen int64[≥ slots], best first; returns how many.
+
+    values float64[count] are net values, those ≤ 0 do not play; equal values: the lower ad index first.
+    """
+    taken = 0
+    while taken < slots:
+        best = -1
+        for k in range(count):
+            if values[k] <= 0.0:
+                continue
+            if best >= 0 and (values[k] < values[best] or (values[k] == values[best] and ads[k] > ads[best])):
+                continue
+            free = True
+            for earlier in range(taken):
+                if category[ads[chosen[earlier]]] == category[ads[k]]:
+                    free = False
+            if free:
+                best = k
+        if best < 0:
+            break
+        chosen[taken] = best
+        taken += 1
+    return taken
