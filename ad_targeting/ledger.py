@@ -1,0 +1,357 @@
+"""Where the money is: integer micros that move free → leased → reserved → spent, and never past the budget.
+
+A decision must not wait for a disk, so a worker holds a *lease*: a slice of each budget, in memory, that nobody else can spend. What it
+decides is *booked* before the answer leaves: one transaction moves the price from the lease to a reservation, counts the frequency cap
+and writes the audit record. A played ad is *settled* (spent), a skipped or forgotten one released. Whoever dies holds nothing for long:
+leases and reservations end, and a sweep returns them.
+
+Every movement is a row of `audit`, written in the transaction that moves the balance; `check` compares the two to the micro. The sum
+that must not pass the budget is a CHECK of the schema, so that not even a wrong line of ours could overspend. A key of idempotency (the
+decision, its slot) is written in the same transaction too: recorded earlier, a crash would lose the movement, later, double it.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+from shared.clock import Clock
+from shared.errors import BadInput, CheckFailed, Conflict, LinerError, NotFound
+
+MAX_MICROS = (1 << 53) - 1  # beyond it a browser, a Lua script or a float64 would round money
+LEASE_MS = 60_000
+RESERVATION_MS = 600_000  # the longest break, a pause in a tunnel, and a late report of it
+SCHEMA = """
+create table if not exists accounts (
+    campaign integer primary key, budget integer not null, leased integer not null default 0,
+    reserved integer not null default 0, spent integer not null default 0,
+    check (min(leased, reserved, spent) >= 0 and leased + reserved + spent <= budget)
+);
+create table if not exists leases (
+    worker text, campaign integer, micros integer not null check (micros >= 0), until_ms integer not null,
+    primary key (worker, campaign)
+) without rowid;
+create table if not exists decisions (id text primary key, user integer not null, day integer not null, record blob not null)
+    without rowid;
+create table if not exists reservations (
+    decision text, slot integer, campaign integer not null, micros integer not null, until_ms integer not null,
+    state text not null, primary key (decision, slot)
+) without rowid;
+create index if not exists overdue on reservations (until_ms) where state = 'reserved';
+create table if not exists exposures (user integer, day integer, campaign integer, count integer not null,
+    primary key (user, day, campaign)) without rowid;
+create table if not exists audit (
+    seq integer primary key, at_ms integer not null, kind text not null, campaign integer not null, micros integer not null,
+    decision text, slot integer
+);
+"""
+SUMS = """
+select campaign, sum(micros * (kind = 'budget')), sum(micros * ((kind = 'lease') - (kind in ('return', 'reserve')))),
+       sum(micros * ((kind = 'reserve') - (kind in ('spend', 'release')))), sum(micros * (kind = 'spend'))
+from audit group by campaign order by campaign
+"""
+
+
+class Balance(NamedTuple):
+    """Of one campaign, in micros; what is left of the budget is free."""
+
+    campaign: int
+    budget: int
+    leased: int
+    reserved: int
+    spent: int
+
+    @property
+    def free(self) -> int:
+        """What may still be leased."""
+        return self.budget - self.leased - self.reserved - self.spent
+
+
+class Charge(NamedTuple):
+    """One ad of a break: what it costs when it is played, and how often this user may meet the campaign that day."""
+
+    campaign: int
+    micros: int
+    cap: int
+
+
+class Booking(NamedTuple):
+    """One decision as the ledger needs it; `day` is the user's local day, on which caps run."""
+
+    decision: str
+    user: int
+    day: int
+    record: bytes
+    charges: tuple[Charge, ...]
+
+
+class Outcome(StrEnum):
+    """What became of a booking or of a report."""
+
+    BOOKED = "booked"
+    REPEATED = "repeated"  # the very same came before; nothing moved
+    UNFUNDED = "unfunded"  # the lease is gone or too small: lease again, decide again
+    CAPPED = "capped"  # another worker showed the campaign meanwhile
+    SPENT = "spent"
+    RELEASED = "released"
+    LATE = "late"  # the reservation had ended; not charged
+    UNKNOWN = "unknown"
+
+
+class Ledger:
+    """One SQLite file; any number of processes and threads write it in turn."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """path: need not exist yet; clock: the server's, which alone says what has ended (devices' clocks are skewed)."""
+        self.path, self._clock, self._lock = path, clock, Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        with self._errors():
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = full")
+            if not self._connection.execute("select 1 from sqlite_master where name = 'audit'").fetchone():
+                self._connection.executescript(f"begin immediate; {SCHEMA} commit;")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def set_budget(self, campaign: int, micros: int) -> int:
+        """Open an account or edit its budget; returns the budget in force.
+
+        A cut below what is spent and reserved cannot undo it: the budget becomes just that, and the campaign stops at once, because
+        its leases are called back.
+        """
+        check_micros("budget_micros", micros)
+        with self._transaction() as now:
+            self._execute("insert or ignore into accounts (campaign, budget) values (?, 0)", campaign)
+            balance = self._balance(campaign)
+            if micros < balance.budget - balance.free:
+                self._call_back("campaign = ?", campaign, now)
+            balance = self._balance(campaign)
+            in_force = max(micros, balance.leased + balance.reserved + balance.spent)
+            self._execute("update accounts set budget = ? where campaign = ?", in_force, campaign)
+            self._audit(now, "budget", campaign, in_force - balance.budget)
+        return in_force
+
+    def lease(self, worker: str, wanted: Mapping[int, int]) -> dict[int, int]:
+        """Fill a worker's slices up to `wanted` micros a campaign, as far as the budgets go; what each slice holds now.
+
+        Every slice that is named is held for LEASE_MS from now.
+        """
+        held = {}
+        with self._transaction() as now:
+            self._call_back("until_ms <= ?", now, now)
+            for campaign, micros in sorted(wanted.items()):
+                check_micros("lease", micros)
+                (has,) = self._row("select micros from leases where worker = ? and campaign = ?", worker, campaign) or (
+                    0,
+                )
+                more = max(0, min(micros - has, self._balance(campaign).free))
+                until = now + LEASE_MS
+                self._execute(
+                    "insert into leases values (?, ?, ?, ?) on conflict do update set micros = micros + ?, until_ms = ?",
+                    *(worker, campaign, more, until, more, until),
+                )
+                self._move(now, "lease", campaign, more)
+                held[campaign] = has + more
+        return held
+
+    def book(self, worker: str, bookings: Sequence[Booking]) -> list[Outcome]:
+        """Make decisions durable, each wholly or not at all, in one transaction; an answer may leave only after it."""
+        with self._transaction() as now:
+            return [self._book(worker, booking, now) for booking in bookings]
+
+    def settle(self, decision: str, slot: int, played: bool) -> Outcome:
+        """A report from the player: the ad of a slot was played (spend) or not (release). Repeats and late ones move nothing."""
+        with self._transaction() as now:
+            row = self._row(
+                "select campaign, micros, state, until_ms from reservations where decision = ? and slot = ?",
+                decision,
+                slot,
+            )
+            if row is None:
+                return Outcome.UNKNOWN
+            campaign, micros, state, until = row
+            if state != "reserved":
+                return Outcome.REPEATED if state == ("spent" if played else "released") else Outcome.LATE
+            late = until <= now
+            self._end(now, decision, slot, campaign, micros, "spend" if played and not late else "release")
+            return Outcome.LATE if late and played else Outcome.SPENT if played else Outcome.RELEASED
+
+    def sweep(self) -> tuple[int, int]:
+        """Return what has ended to the budgets: (leases, reservations)."""
+        with self._transaction() as now:
+            leases = self._call_back("until_ms <= ?", now, now)
+            query = (
+                "select decision, slot, campaign, micros from reservations where state = 'reserved' and until_ms <= ?"
+            )
+            overdue = self._connection.execute(query, (now,)).fetchall()
+            for decision, slot, campaign, micros in overdue:
+                self._end(now, decision, slot, campaign, micros, "release")
+        return leases, len(overdue)
+
+    def balances(self) -> list[Balance]:
+        """Every account, by campaign."""
+        with self._lock, self._errors():
+            rows = self._connection.execute(
+                "select campaign, budget, leased, reserved, spent from accounts order by campaign"
+            )
+            return [Balance(*row) for row in rows]
+
+    def record(self, decision: str) -> bytes:
+        """The audit record of a decision; NotFound when it was never booked."""
+        with self._lock, self._errors():
+            row = self._row("select record from decisions where id = ?", decision)
+        if row is None:
+            raise NotFound(f"decision {decision!r}: never booked; take an id that the service returned")
+        return bytes(row[0])
+
+    def exposures(self, user: int, day: int) -> dict[int, int]:
+        """How often a user met each campaign on a local day."""
+        with self._lock, self._errors():
+            query = "select campaign, count from exposures where user = ? and day = ? order by campaign"
+            return dict(self._connection.execute(query, (user, day)))
+
+    def check(self) -> int:
+        """Compare balances with the sums of their audit rows, and with the leases; rows of audit, CheckFailed if any differs."""
+        with self._transaction():
+            balances = {row[0]: row for row in self._connection.execute("select * from accounts")}
+            sums = {row[0]: row for row in self._connection.execute(SUMS)}
+            leased = dict(self._connection.execute("select campaign, sum(micros) from leases group by campaign"))
+            (rows,) = self._row("select count(*) from audit") or (0,)
+        for campaign in sorted(balances.keys() | sums.keys()):
+            if balances.get(campaign) != sums.get(campaign) or balances[campaign][2] != leased.get(campaign, 0):
+                raise CheckFailed(
+                    f"{self.path}: campaign {campaign}: balance {balances.get(campaign)}, audit {sums.get(campaign)},"
+                    f" leases {leased.get(campaign, 0)}; stop spending and restore the file"
+                )
+        return int(rows)
+
+    def _book(self, worker: str, booking: Booking, now: int) -> Outcome:
+        known = self._row("select record from decisions where id = ?", booking.decision)
+        if known:
+            if bytes(known[0]) != booking.record:
+                raise Conflict(f"decision {booking.decision!r} was booked with another answer; take a new id")
+            return Outcome.REPEATED
+        for charge in booking.charges:
+            has = self._row(
+                "select 1 from leases where worker = ? and campaign = ? and micros >= ? and until_ms > ?",
+                *(worker, charge.campaign, charge.micros, now),
+            )
+            met = self._row(
+                "select 1 from exposures where user = ? and day = ? and campaign = ? and count >= ?",
+                *(booking.user, booking.day, charge.campaign, charge.cap),
+            )
+            if met or not has:
+                return Outcome.CAPPED if met else Outcome.UNFUNDED
+        self._execute("insert into decisions values (?, ?, ?, ?)", *booking[:4])
+        for slot, charge in enumerate(booking.charges):
+            self._reserve(worker, booking, slot, charge, now)
+        return Outcome.BOOKED
+
+    def _reserve(self, worker: str, booking: Booking, slot: int, charge: Charge, now: int) -> None:
+        self._execute(
+            "update leases set micros = micros - ? where worker = ? and campaign = ?",
+            charge.micros,
+            worker,
+            charge.campaign,
+        )
+        self._move(now, "reserve", charge.campaign, charge.micros, booking.decision, slot)
+        self._execute(
+            "insert into reservations values (?, ?, ?, ?, ?, 'reserved')",
+            *(booking.decision, slot, charge.campaign, charge.micros, now + RESERVATION_MS),
+        )
+        self._execute(
+            "insert into exposures values (?, ?, ?, 1) on conflict do update set count = count + 1",
+            *(booking.user, booking.day, charge.campaign),
+        )
+
+    def _end(self, now: int, decision: str, slot: int, campaign: int, micros: int, kind: str) -> None:
+        """Spend or release a reservation; an ad that was not played does not count for the cap either."""
+        state = "spent" if kind == "spend" else "released"
+        self._execute("update reservations set state = ? where decision = ? and slot = ?", state, decision, slot)
+        self._move(now, kind, campaign, micros, decision, slot)
+        if kind == "release":
+            self._execute(
+                "update exposures set count = count - 1 where campaign = ? and (user, day) ="
+                " (select user, day from decisions where id = ?)",
+                *(campaign, decision),
+            )
+
+    def _call_back(self, where: str, value: int, now: int) -> int:
+        """End the leases for which `where` holds and free what they held."""
+        ended = self._connection.execute(f"select campaign, micros from leases where {where}", (value,)).fetchall()
+        self._execute(f"delete from leases where {where}", value)
+        for campaign, micros in ended:
+            self._move(now, "return", campaign, micros)
+        return len(ended)
+
+    def _move(
+        self, now: int, kind: str, campaign: int, micros: int, decision: str | None = None, slot: int | None = None
+    ) -> None:
+        """Move money in the account and write the audit row of it."""
+        leased, reserved, spent = {
+            "lease": (1, 0, 0),
+            "return": (-1, 0, 0),
+            "reserve": (-1, 1, 0),
+            "spend": (0, -1, 1),
+            "release": (0, -1, 0),
+        }[kind]
+        if micros:
+            self._execute(
+                "update accounts set leased = leased + ?, reserved = reserved + ?, spent = spent + ? where campaign = ?",
+                *(leased * micros, reserved * micros, spent * micros, campaign),
+            )
+            self._audit(now, kind, campaign, micros, decision, slot)
+
+    def _audit(
+        self, now: int, kind: str, campaign: int, micros: int, decision: str | None = None, slot: int | None = None
+    ) -> None:
+        self._execute("insert into audit values (null, ?, ?, ?, ?, ?, ?)", now, kind, campaign, micros, decision, slot)
+
+    def _balance(self, campaign: int) -> Balance:
+        row = self._row("select campaign, budget, leased, reserved, spent from accounts where campaign = ?", campaign)
+        if row is None:
+            raise NotFound(f"campaign {campaign}: has no account; set its budget first")
+        return Balance(*row)
+
+    def _row(self, sql: str, *values: object) -> tuple[Any, ...] | None:
+        found: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
+        return found
+
+    def _execute(self, sql: str, *values: object) -> None:
+        self._connection.execute(sql, values)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[int]:
+        """All or nothing, one writer at a time; yields the time at which it holds the lock."""
+        with self._lock, self._errors():
+            self._connection.execute("begin immediate")
+            try:
+                yield self._clock()
+                self._connection.execute("commit")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise LinerError(f"{self.path}: {error}; what was committed before still stands") from error
+        except sqlite3.DatabaseError as error:
+            raise BadInput(f"{self.path}: {error}; restore the file or delete it") from error
+
+
+def check_micros(field: str, micros: int) -> None:
+    """BadInput unless it is a whole number of micros from 0 to MAX_MICROS."""
+    if type(micros) is not int or not 0 <= micros <= MAX_MICROS:
+        raise BadInput(
+            f"{field} {micros!r}: expected whole micros from 0 to {MAX_MICROS} (2^53 - 1); a euro is 1000000"
+        )

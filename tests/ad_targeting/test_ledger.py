@@ -1,0 +1,247 @@
+"""The ledger: every balance is the sum of its audit rows, nothing is overspent, and what is repeated, late or unknown moves nothing."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from ad_targeting.ledger import LEASE_MS, MAX_MICROS, RESERVATION_MS, Balance, Booking, Charge, Ledger, Outcome
+from shared.errors import BadInput, CheckFailed, Conflict, NotFound
+
+WORKER, USER, DAY = "w", 5, 20_000
+
+
+class Clock:
+    now = 1_000_000
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tmp_path, clock):
+    opened = Ledger(tmp_path / "ledger.sqlite", clock)
+    yield opened
+    opened.check()
+    opened.close()
+
+
+def booking(decision, *charges, user=USER, record=b"{}"):
+    return Booking(decision, user, DAY, record, tuple(Charge(campaign, micros, 3) for campaign, micros in charges))
+
+
+def only(ledger):
+    (balance,) = ledger.balances()
+    return balance
+
+
+def test_money_moves_from_free_to_leased_to_reserved_to_spent(ledger):
+    ledger.set_budget(1, 1000)
+    assert ledger.lease(WORKER, {1: 600}) == {1: 600}
+    assert only(ledger) == Balance(1, 1000, 600, 0, 0)
+    assert ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 50))]) == [Outcome.BOOKED] * 2
+    assert only(ledger) == Balance(1, 1000, 450, 150, 0)
+    assert ledger.settle("a", 0, True) is Outcome.SPENT
+    assert ledger.settle("b", 0, False) is Outcome.RELEASED
+    assert only(ledger) == Balance(1, 1000, 450, 0, 100)
+    assert only(ledger).free == 450
+
+
+def test_a_report_that_comes_twice_moves_nothing(ledger):
+    ledger.set_budget(1, 1000)
+    ledger.lease(WORKER, {1: 600})
+    ledger.book(WORKER, [booking("a", (1, 100))])
+    reports = [ledger.settle("a", 0, True) for _ in range(3)]
+    assert reports == [Outcome.SPENT, Outcome.REPEATED, Outcome.REPEATED]
+    assert ledger.settle("a", 0, False) is Outcome.LATE
+    assert only(ledger).spent == 100
+
+
+def test_a_late_report_is_not_charged(ledger, clock):
+    ledger.set_budget(1, 1000)
+    ledger.lease(WORKER, {1: 600})
+    ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 100))])
+    clock.now += RESERVATION_MS
+    assert ledger.settle("a", 0, True) is Outcome.LATE  # before a sweep
+    assert ledger.sweep() == (1, 1)
+    assert ledger.settle("b", 0, True) is Outcome.LATE  # and after one
+    assert only(ledger) == Balance(1, 1000, 0, 0, 0)
+
+
+def test_a_report_of_what_was_never_decided_is_unknown(ledger):
+    assert ledger.settle("nobody", 0, True) is Outcome.UNKNOWN
+    with pytest.raises(NotFound, match="never booked"):
+        ledger.record("nobody")
+
+
+def test_a_decision_that_is_booked_twice_pays_once(ledger):
+    ledger.set_budget(1, 1000)
+    ledger.lease(WORKER, {1: 600})
+    first = booking("a", (1, 100))
+    assert ledger.book(WORKER, [first, first]) == [Outcome.BOOKED, Outcome.REPEATED]
+    with pytest.raises(Conflict, match="another answer"):
+        ledger.book(WORKER, [first._replace(record=b"other")])
+    assert only(ledger).reserved == 100
+    assert ledger.record("a") == b"{}"
+
+
+def test_a_refused_booking_does_not_use_up_its_key(ledger):
+    ledger.set_budget(1, 50)
+    ledger.lease(WORKER, {1: 600})
+    assert ledger.book(WORKER, [booking("a", (1, 100))]) == [Outcome.UNFUNDED]
+    ledger.set_budget(1, 500)
+    ledger.lease(WORKER, {1: 600})
+    assert ledger.book(WORKER, [booking("a", (1, 100))]) == [Outcome.BOOKED]
+
+
+def test_a_break_is_booked_wholly_or_not_at_all(ledger):
+    ledger.set_budget(1, 1000)
+    ledger.set_budget(2, 10)
+    ledger.lease(WORKER, {1: 500, 2: 500})
+    assert ledger.book(WORKER, [booking("a", (1, 100), (2, 100))]) == [Outcome.UNFUNDED]
+    assert [balance.reserved for balance in ledger.balances()] == [0, 0]
+
+
+def test_a_lease_that_ran_out_pays_nothing(ledger, clock):
+    ledger.set_budget(1, 1000)
+    ledger.lease("dead", {1: 1000})
+    assert ledger.lease(WORKER, {1: 500}) == {1: 0}
+    clock.now += LEASE_MS
+    assert ledger.book("dead", [booking("a", (1, 100))]) == [Outcome.UNFUNDED]
+    assert ledger.lease(WORKER, {1: 500}) == {1: 500}
+
+
+def test_a_clock_that_steps_back_ends_nothing_twice(ledger, clock):
+    ledger.set_budget(1, 1000)
+    ledger.lease(WORKER, {1: 600})
+    ledger.book(WORKER, [booking("a", (1, 100))])
+    clock.now += RESERVATION_MS
+    ledger.sweep()
+    clock.now -= 2 * RESERVATION_MS
+    assert ledger.settle("a", 0, True) is Outcome.LATE
+    assert ledger.sweep() == (0, 0)
+
+
+def test_a_budget_cut_below_what_is_spent_stops_the_campaign_at_once(ledger):
+    ledger.set_budget(1, 1000)
+    ledger.lease(WORKER, {1: 600})
+    ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 100))])
+    ledger.settle("a", 0, True)
+    assert ledger.set_budget(1, 50) == 200
+    assert only(ledger) == Balance(1, 200, 0, 100, 100)
+    assert ledger.book(WORKER, [booking("c", (1, 1))]) == [Outcome.UNFUNDED]
+    assert ledger.settle("b", 0, True) is Outcome.SPENT  # the break was under way: what was promised is kept
+
+
+def test_a_cut_that_leases_exceed_calls_them_back(ledger):
+    ledger.set_budget(1, 1000)
+    ledger.lease(WORKER, {1: 900})
+    assert ledger.set_budget(1, 500) == 500
+    assert only(ledger) == Balance(1, 500, 0, 0, 0)
+
+
+def test_caps_hold_between_workers_and_count_what_was_played(ledger):
+    ledger.set_budget(1, 1000)
+    for worker in "xyz":
+        ledger.lease(worker, {1: 100})
+        assert ledger.book(worker, [booking(worker, (1, 10))]) == [Outcome.BOOKED]
+    assert ledger.book("x", [booking("more", (1, 10))]) == [Outcome.CAPPED]
+    assert ledger.exposures(USER, DAY) == {1: 3}
+    ledger.settle("x", 0, False)
+    assert ledger.exposures(USER, DAY) == {1: 2}
+    assert ledger.book("x", [booking("more", (1, 10))]) == [Outcome.BOOKED]
+
+
+@pytest.mark.parametrize("micros", [-1, MAX_MICROS + 1, 1.5, float("nan"), True, "7", None])
+def test_a_budget_is_whole_micros(ledger, micros):
+    with pytest.raises(BadInput, match="expected whole micros"):
+        ledger.set_budget(1, micros)
+    assert ledger.balances() == []
+
+
+def test_the_highest_budget_can_be_spent_to_the_micro(ledger):
+    ledger.set_budget(1, MAX_MICROS)
+    assert ledger.lease(WORKER, {1: MAX_MICROS}) == {1: MAX_MICROS}
+    assert ledger.book(WORKER, [booking("a", (1, MAX_MICROS))]) == [Outcome.BOOKED]
+    assert ledger.settle("a", 0, True) is Outcome.SPENT
+    assert only(ledger).spent == MAX_MICROS
+
+
+def test_the_schema_itself_refuses_an_overspend(ledger):
+    ledger.set_budget(1, 10)
+    with pytest.raises(BadInput, match="CHECK constraint"), ledger._errors():
+        ledger._connection.execute("update accounts set spent = 11")
+
+
+def test_a_balance_that_its_audit_does_not_explain_is_found(tmp_path, clock):
+    ledger = Ledger(tmp_path / "ledger.sqlite", clock)
+    ledger.set_budget(1, 10)
+    ledger._connection.execute("update accounts set spent = 1")
+    with pytest.raises(CheckFailed, match="campaign 1"):
+        ledger.check()
+    ledger.close()
+
+
+def test_a_file_that_is_no_ledger_is_named(tmp_path, clock):
+    (tmp_path / "ledger.sqlite").write_bytes(b"not a database, and long enough to look at" * 10)
+    with pytest.raises(BadInput, match=r"ledger\.sqlite.*not a database"):
+        Ledger(tmp_path / "ledger.sqlite", clock)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever is asked in whatever order: the balances are the sums of the audit, and no budget is exceeded."""
+
+    @initialize()
+    def begin(self):
+        self.folder, self.clock, self.spent, self.booked = TemporaryDirectory(), Clock(), 0, []
+        self.ledger = Ledger(Path(self.folder.name) / "l.sqlite", self.clock)
+        self.ledger._connection.execute("pragma synchronous = off")
+        for campaign in (1, 2):
+            self.ledger.set_budget(campaign, 1000)
+
+    @rule(campaign=st.sampled_from([1, 2]), micros=st.integers(0, 2000))
+    def edit(self, campaign, micros):
+        assert self.ledger.set_budget(campaign, micros) >= micros
+
+    @rule(worker=st.sampled_from("ab"), one=st.integers(0, 700), two=st.integers(0, 700))
+    def lease(self, worker, one, two):
+        self.ledger.lease(worker, {1: one, 2: two})
+
+    @rule(worker=st.sampled_from("ab"), one=st.integers(1, 300), two=st.integers(1, 300), user=st.integers(1, 3))
+    def book(self, worker, one, two, user):
+        decision = str(len(self.booked))
+        self.booked += [(decision, one, two)]
+        self.ledger.book(worker, [booking(decision, (1, one), (2, two), user=user)])
+
+    @rule(at=st.integers(0, 50), slot=st.integers(0, 2), played=st.booleans())
+    def settle(self, at, slot, played):
+        decision, *prices = self.booked[at % len(self.booked)] if self.booked else ("none", 0, 0)
+        if self.ledger.settle(decision, slot, played) is Outcome.SPENT:
+            self.spent += prices[slot]
+
+    @rule(passed=st.sampled_from([1, LEASE_MS, RESERVATION_MS]))
+    def wait(self, passed):
+        self.clock.now += passed
+        self.ledger.sweep()
+
+    @invariant()
+    def balanced(self):
+        self.ledger.check()
+        assert sum(balance.spent for balance in self.ledger.balances()) == self.spent
+        assert all(count <= 3 for user in (1, 2, 3) for count in self.ledger.exposures(user, DAY).values())
+
+    def teardown(self):
+        self.ledger.close()
+        self.folder.cleanup()
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
