@@ -1,0 +1,115 @@
+"""Hard filters, before any score: which campaigns may play at all. Nothing that fails one can win by paying more.
+
+`rule.fits` says it for one campaign and gives the reason. Asking it of every campaign at every break grows with the number of
+campaigns, so here the question is turned round: for each value of each field a list of the campaigns that accept it, as bits. A
+request picks one list a field and ANDs them, 64 campaigns at a time; what the day has changed (caps, budgets) is one more list. The
+tests hold the two to the same answer.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ad_targeting.records import (
+    ADULT,
+    ALL_AGES,
+    ALL_COUNTRIES,
+    RATINGS,
+    SENSITIVE,
+    Campaigns,
+    Reason,
+    Request,
+)
+from ad_targeting.rule import fits
+from shared.world.ads import CONTEXTS
+from shared.world.countries import CODES
+from shared.world.schema import AGE_BANDS
+
+Bits = NDArray[np.uint64]
+"""A set of campaigns: bit c % 64 of word c // 64 is campaign c."""
+ONE = np.uint64(1)
+
+
+class Lists(NamedTuple):
+    """Inverted lists uint64[values, words]; in `country` and `age` the last row is for unknown, which [-1] finds."""
+
+    country: Bits
+    age: Bits  # under 18 and unknown: only what is not sensitive and targets no age
+    context: Bits
+    hour: Bits
+    rating: Bits
+    no_profile: Bits  # uint64[words]: may play without consent
+
+
+def build(campaigns: Campaigns) -> Lists:
+    """The lists of all campaigns."""
+    every_age = campaigns.ages == ALL_AGES
+    harmless = every_age & (campaigns.category < SENSITIVE)
+    everywhere = campaigns.countries == ALL_COUNTRIES
+    return Lists(
+        _rows([_has(campaigns.countries, at) for at in range(len(CODES))] + [everywhere]),
+        _rows([_has(campaigns.ages, at) if at >= ADULT else harmless for at in range(len(AGE_BANDS))] + [harmless]),
+        _rows([_has(campaigns.contexts, at) for at in range(len(CONTEXTS))]),
+        _rows([_has(campaigns.hours, at) for at in range(24)]),
+        _rows([campaigns.rating >= at for at in range(len(RATINGS))]),
+        _rows([every_age])[0],
+    )
+
+
+def bits(flags: NDArray[np.bool_]) -> Bits:
+    """The set of campaigns whose flag is set, bool[campaigns] → uint64[words]."""
+    padded = np.zeros(-(-len(flags) // 64) * 64, np.bool_)
+    padded[: len(flags)] = flags
+    return np.packbits(padded, bitorder="little").view("<u8")
+
+
+def _has(masks: Any, at: int) -> NDArray[np.bool_]:
+    flags: NDArray[np.bool_] = (masks >> np.uint64(at)) & ONE != 0
+    return flags
+
+
+def _rows(flags: list[NDArray[np.bool_]]) -> Bits:
+    return np.stack([bits(row) for row in flags])
+
+
+@njit(cache=True, nogil=True)
+def eligible(lists: Any, starts: Any, ends: Any, request: Any, barred: Any, out: Any) -> int:
+    """Campaigns that may play to a request, ascending, into out int64[≥ campaigns]; returns how many.
+
+    barred uint64[words]: campaigns that this user has had often enough, or that cannot pay.
+    """
+    found = 0
+    for word in range(len(barred)):
+        left = lists.country[request.country, word] & lists.age[request.age, word] & ~barred[word]
+        left &= (
+            lists.context[request.context, word] & lists.hour[request.hour, word] & lists.rating[request.rating, word]
+        )
+        if not request.consent:
+            left &= lists.no_profile[word]
+        ad = word * 64
+        while left:
+            if left & ONE and starts[ad] <= request.moment < ends[ad]:
+                out[found] = ad
+                found += 1
+            left >>= ONE
+            ad += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def bar(unfunded: Any, ads: Any, counts: Any, cap: Any, barred: Any) -> None:
+    """barred = unfunded ∪ the campaigns whose cap the user has reached; ads, counts int64[met]: what the user had today."""
+    barred[:] = unfunded
+    for k in range(len(ads)):
+        if counts[k] >= cap[ads[k]]:
+            barred[ads[k] // 64] |= ONE << np.uint64(ads[k] % 64)
+
+
+def reason(campaigns: Campaigns, ad: int, request: Request, met: int, funded: bool) -> Reason:
+    """Why a campaign is filtered, or SERVED when nothing bars it; met: impressions of it to this user today."""
+    why = Reason(fits(campaigns, ad, request))
+    if why is Reason.SERVED and met >= campaigns.cap[ad]:
+        return Reason.CAP
+    return Reason.BUDGET if why is Reason.SERVED and not funded else why
