@@ -2,7 +2,7 @@
 
 `rule.fits` says it for one campaign and gives the reason. Asking it of every campaign at every break grows with the number of
 campaigns, so here the question is turned round: for each value of each field a list of the campaigns that accept it, as bits. A
-request picks one list a field and ANDs them, 64 campaigns at a time; what the day has changed (caps, budgets) is one more list. The
+request picks one list a field and ANDs them, 64 campaigns at a time; the listener's frequency caps are one more list. The
 tests hold the two to the same answer.
 """
 
@@ -78,19 +78,18 @@ def _rows(flags: list[NDArray[np.bool_]]) -> Bits:
 def eligible(lists: Any, starts: Any, ends: Any, request: Any, barred: Any, out: Any) -> int:
     """Campaigns that may play to a request, ascending, into out int64[≥ campaigns]; returns how many.
 
-    barred uint64[words]: campaigns that this user has had often enough, or that cannot pay.
+    barred uint64[words]: campaigns that this user has had often enough.
     """
-    found = 0
+    found, moment = 0, request.moment
+    country, age, context = lists.country[request.country], lists.age[request.age], lists.context[request.context]
+    hour, rating, no_profile = lists.hour[request.hour], lists.rating[request.rating], lists.no_profile
     for word in range(len(barred)):
-        left = lists.country[request.country, word] & lists.age[request.age, word] & ~barred[word]
-        left &= (
-            lists.context[request.context, word] & lists.hour[request.hour, word] & lists.rating[request.rating, word]
-        )
+        left = country[word] & age[word] & context[word] & hour[word] & rating[word] & ~barred[word]
         if not request.consent:
-            left &= lists.no_profile[word]
+            left &= no_profile[word]
         ad = word * 64
         while left:
-            if left & ONE and starts[ad] <= request.moment < ends[ad]:
+            if left & ONE and starts[ad] <= moment < ends[ad]:
                 out[found] = ad
                 found += 1
             left >>= ONE
@@ -99,17 +98,15 @@ def eligible(lists: Any, starts: Any, ends: Any, request: Any, barred: Any, out:
 
 
 @njit(cache=True, nogil=True)
-def bar(unfunded: Any, ads: Any, counts: Any, cap: Any, barred: Any) -> None:
-    """barred = unfunded ∪ the campaigns whose cap the user has reached; ads, counts int64[met]: what the user had today."""
-    barred[:] = unfunded
+def bar(ads: Any, counts: Any, cap: Any, barred: Any) -> None:
+    """barred uint64[words] becomes the campaigns whose cap the user has reached; ads, counts int64[met]: what the user had today."""
+    barred[:] = 0
     for k in range(len(ads)):
         if counts[k] >= cap[ads[k]]:
             barred[ads[k] // 64] |= ONE << np.uint64(ads[k] % 64)
 
 
-def reason(campaigns: Campaigns, ad: int, request: Request, met: int, funded: bool) -> Reason:
+def reason(campaigns: Campaigns, ad: int, request: Request, met: int) -> Reason:
     """Why a campaign is filtered, or SERVED when nothing bars it; met: impressions of it to this user today."""
     why = Reason(fits(campaigns, ad, request))
-    if why is Reason.SERVED and met >= campaigns.cap[ad]:
-        return Reason.CAP
-    return Reason.BUDGET if why is Reason.SERVED and not funded else why
+    return Reason.CAP if why is Reason.SERVED and met >= campaigns.cap[ad] else why

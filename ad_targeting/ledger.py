@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from shared.clock import Clock
-from shared.errors import BadInput, CheckFailed, Conflict, LinerError, NotFound
+from shared.errors import BadInput, CheckFailed, LinerError, NotFound
 
 MAX_MICROS = (1 << 53) - 1  # beyond it a browser, a Lua script or a float64 would round money
 LEASE_MS = 60_000
@@ -70,6 +70,13 @@ class Balance(NamedTuple):
         return self.budget - self.leased - self.reserved - self.spent
 
 
+class Slice(NamedTuple):
+    """What a worker's lease of a campaign holds now, and how much of that is new, micros."""
+
+    holds: int
+    more: int
+
+
 class Charge(NamedTuple):
     """One ad of a break: what it costs when it is played, and how often this user may meet the campaign that day."""
 
@@ -93,6 +100,7 @@ class Outcome(StrEnum):
 
     BOOKED = "booked"
     REPEATED = "repeated"  # the very same came before; nothing moved
+    TAKEN = "taken"  # the id stands for another answer, which stays
     UNFUNDED = "unfunded"  # the lease is gone or too small: lease again, decide again
     CAPPED = "capped"  # another worker showed the campaign meanwhile
     SPENT = "spent"
@@ -138,28 +146,26 @@ class Ledger:
             self._audit(now, "budget", campaign, in_force - balance.budget)
         return in_force
 
-    def lease(self, worker: str, wanted: Mapping[int, int]) -> dict[int, int]:
-        """Fill a worker's slices up to `wanted` micros a campaign, as far as the budgets go; what each slice holds now.
-
-        Every slice that is named is held for LEASE_MS from now.
-        """
-        held = {}
+    def lease(self, worker: str, wanted: Mapping[int, int]) -> dict[int, Slice]:
+        """Fill a worker's slices up to `wanted` micros a campaign, as far as budgets go; all its slices are held for LEASE_MS from now."""
+        slices = {}
         with self._transaction() as now:
             self._call_back("until_ms <= ?", now, now)
+            until = now + LEASE_MS
+            self._execute("update leases set until_ms = ? where worker = ?", until, worker)
             for campaign, micros in sorted(wanted.items()):
                 check_micros("lease", micros)
                 (has,) = self._row("select micros from leases where worker = ? and campaign = ?", worker, campaign) or (
                     0,
                 )
                 more = max(0, min(micros - has, self._balance(campaign).free))
-                until = now + LEASE_MS
                 self._execute(
-                    "insert into leases values (?, ?, ?, ?) on conflict do update set micros = micros + ?, until_ms = ?",
-                    *(worker, campaign, more, until, more, until),
+                    "insert into leases values (?, ?, ?, ?) on conflict do update set micros = micros + ?",
+                    *(worker, campaign, more, until, more),
                 )
                 self._move(now, "lease", campaign, more)
-                held[campaign] = has + more
-        return held
+                slices[campaign] = Slice(has + more, more)
+        return slices
 
     def book(self, worker: str, bookings: Sequence[Booking]) -> list[Outcome]:
         """Make decisions durable, each wholly or not at all, in one transaction; an answer may leave only after it."""
@@ -235,9 +241,7 @@ class Ledger:
     def _book(self, worker: str, booking: Booking, now: int) -> Outcome:
         known = self._row("select record from decisions where id = ?", booking.decision)
         if known:
-            if bytes(known[0]) != booking.record:
-                raise Conflict(f"decision {booking.decision!r} was booked with another answer; take a new id")
-            return Outcome.REPEATED
+            return Outcome.REPEATED if bytes(known[0]) == booking.record else Outcome.TAKEN
         for charge in booking.charges:
             has = self._row(
                 "select 1 from leases where worker = ? and campaign = ? and micros >= ? and until_ms > ?",

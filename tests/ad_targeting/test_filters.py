@@ -13,15 +13,11 @@ from shared.world.ads import CATEGORIES
 from shared.world.schema import AGE_BANDS
 from tests.ad_targeting.by_hand import HOUR_MS, numbered, request, requests, rule, rules
 
-NOBODY = np.zeros(0, np.int64)
 
-
-def may_play(campaigns, asked, met=None, funded=None):
-    count = len(campaigns.bid)
-    unfunded = bits(np.zeros(count, np.bool_) if funded is None else ~np.array(funded, np.bool_))
-    barred, out = np.zeros_like(unfunded), np.zeros(count, np.int64)
+def may_play(campaigns, asked, met=None):
+    barred, out = bits(np.zeros(len(campaigns.bid), np.bool_)), np.zeros(len(campaigns.bid), np.int64)
     ads = np.array(sorted(met or {}), np.int64)
-    bar(unfunded, ads, np.array([met[ad] for ad in ads.tolist()], np.int64) if met else NOBODY, campaigns.cap, barred)
+    bar(ads, np.array([met[ad] for ad in ads.tolist()], np.int64) if met else ads, campaigns.cap, barred)
     found = eligible(build(campaigns), campaigns.starts, campaigns.ends, asked, barred, out)
     return out[:found].tolist()
 
@@ -33,13 +29,12 @@ def test_the_lists_say_what_the_rule_says(data):
     count = len(campaigns.bid)
     asked = data.draw(requests)
     met = data.draw(st.dictionaries(st.integers(0, count - 1), st.integers(1, 4))) if count else {}
-    funded = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
-    reasons = [reason(campaigns, ad, asked, met.get(ad, 0), funded[ad]) for ad in range(count)]
-    assert may_play(campaigns, asked, met, funded) == [ad for ad in range(count) if reasons[ad] is Reason.SERVED]
+    reasons = [reason(campaigns, ad, asked, met.get(ad, 0)) for ad in range(count)]
+    assert may_play(campaigns, asked, met) == [ad for ad in range(count) if reasons[ad] is Reason.SERVED]
 
 
-def why(asked, met=0, funded=True, **changes):
-    return reason(to_campaigns([rule(**changes)]), 0, asked, met, funded)
+def why(asked, met=0, **changes):
+    return reason(to_campaigns([rule(**changes)]), 0, asked, met)
 
 
 ADULTS = {"ages": list(AGE_BANDS[ADULT:])}
@@ -73,10 +68,9 @@ def test_each_filter(expected, campaign, asked):
     assert may_play(to_campaigns([rule(**campaign)]), request(**asked)) == [0] * (expected is Reason.SERVED)
 
 
-def test_caps_and_budgets():
+def test_a_cap_is_reached_and_not_passed():
     assert why(request(), met=2) is Reason.SERVED
     assert why(request(), met=3) is Reason.CAP
-    assert why(request(), funded=False) is Reason.BUDGET
 
 
 def test_a_minor_meets_no_sensitive_category_at_all():

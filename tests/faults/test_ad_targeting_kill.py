@@ -1,0 +1,70 @@
+"""Sixteen processes spend the same budgets while some of them are killed: not one micro too much, and every balance explained.
+
+Reproduce one seed: LINER_FAULT_SEED=3 pytest tests/faults/test_ad_targeting_kill.py
+"""
+
+import os
+import random
+import signal
+import sqlite3
+from multiprocessing import get_context
+
+import pytest
+
+from ad_targeting.ledger import LEASE_MS, RESERVATION_MS, Ledger
+from shared.clock import system_clock
+from tests.faults.ads_killed import BUDGET, CAMPAIGNS, CAP, fight, open_accounts
+
+RUNS = int(os.environ.get("LINER_FAULT_RUNS", "2"))
+SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
+WRITERS, KILLED = 16, 6
+processes = get_context("forkserver")
+processes.set_forkserver_preload(["tests.faults.ads_killed"])
+
+
+def run_writers(path, seed):
+    rng = random.Random(seed)
+    moments = [rng.randint(1, 30 if number == 0 else 150) if number < KILLED else 0 for number in range(WRITERS)]
+    writers = [
+        processes.Process(target=fight, args=(str(path), number, seed, moment)) for number, moment in enumerate(moments)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    return [writer.exitcode for writer in writers]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sixteen_writers_and_kills_overspend_nothing(tmp_path, seed):
+    path = tmp_path / "ledger.sqlite"
+    open_accounts(path)
+    codes = run_writers(path, seed)
+    assert set(codes[KILLED:]) == {0}
+    assert -signal.SIGKILL in codes[:KILLED]
+    ledger = Ledger(path, system_clock)
+    ledger.check()
+    balances = ledger.balances()
+    assert all(balance.spent <= BUDGET for balance in balances)
+    assert sum(balance.spent for balance in balances) > CAMPAIGNS * BUDGET // 2
+    charged = facts(path)
+    assert charged == {balance.campaign: balance.spent for balance in balances}
+    ledger.close()
+    after = Ledger(path, lambda: system_clock() + LEASE_MS + RESERVATION_MS)
+    after.sweep()
+    after.check()
+    assert all((balance.leased, balance.reserved) == (0, 0) for balance in after.balances())
+    after.close()
+
+
+def facts(path):
+    """Micros spent by campaign, counted from single reservations; and no listener met a campaign more often than the cap."""
+    connection = sqlite3.connect(path)
+    (most,) = connection.execute("select max(count) from exposures").fetchone()
+    assert most <= CAP
+    spent = dict(
+        connection.execute("select campaign, sum(micros) from reservations where state = 'spent' group by campaign")
+    )
+    connection.close()
+    return spent
