@@ -2,12 +2,13 @@
 
 The filters leave the ads that may play. The cheap model prices all of them, the careful one the best eight again: a few trees cost as
 much as hundreds of hashed weights. A price is bid × probability, its value `rule.net_value` as in the batch replay, and the break is the
-best that fits. Everything it depends on is the policy (named by its digest), the request, what the listener met today and how little
- is left of any budget: those are the audit record. `replay` makes the decision again and must give the same bytes; `explain` says of
-every campaign why not.
+best that fits. All it depends on is the policy and its prices (named by digests), the request, what the listener met today and what is
+left of budgets that are short: that is the audit record. `replay` makes the decision again and must give the same bytes; `explain` says
+of every campaign why not.
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,6 +25,7 @@ from ad_targeting.rule import net_value
 from shared.errors import BadInput
 
 Int64 = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Chosen = list[tuple[int, int]]
 TOP = 8
 """How many of the best by the cheap model the careful one looks at."""
@@ -43,6 +45,7 @@ class Record(msgspec.Struct, frozen=True):
 
     decision: str
     policy: str
+    prices: str
     request: tuple[int, ...]
     room: int
     met: list[tuple[int, int]]
@@ -86,6 +89,13 @@ class Decider:
             np.zeros(MAX_SLOTS, np.int64), np.zeros(2, np.int64),
         )  # fmt: skip
         self._ids = policy.campaigns.campaign_id.tolist()
+        self.prices = self.reprice(policy.shadow)
+
+    def reprice(self, shadow: Floats) -> str:
+        """Go on at new prices λ float64[campaigns], and return their name: what of a policy changes through the day is this alone."""
+        self.policy = self.policy._replace(shadow=shadow)
+        self.prices = sha256(shadow.tobytes()).hexdigest()[:16]
+        return self.prices
 
     def choose(self, request: Request, room: int, met: Mapping[int, int], left: Int64) -> Chosen:
         """(index of campaign, price in micros) of each ad of the break, best first; [] is silence.
@@ -105,8 +115,8 @@ class Decider:
         ads = self._work.ads[: self._work.counts[0]]
         scarce = ads[left[ads] < self.policy.campaigns.bid[ads]]
         amounts = list(zip(scarce.tolist(), left[scarce].tolist(), strict=True))
-        record = Record(decision, self.digest, tuple(request), room, sorted(met.items()), amounts, self._named(played))
-        return msgspec.json.encode(record)
+        found = (self.digest, self.prices, tuple(request), room, sorted(met.items()), amounts, self._named(played))
+        return msgspec.json.encode(Record(decision, *found))
 
     def replay(self, line: bytes) -> bytes:
         """The record of the same decision, made anew: equal bytes, or code, policy or record were touched."""

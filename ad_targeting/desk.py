@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ad_targeting.decide import Chosen, Decider
-from ad_targeting.ledger import LEASE_MS, Booking, Charge, Ledger, Outcome, Slice
+from ad_targeting.decide import Chosen, Decider, Floats
+from ad_targeting.ledger import LEASE_MS, Booking, Charge, Ledger, Outcome, Report, Slice
 from ad_targeting.records import Request
 from shared.clock import Clock
 
@@ -64,6 +64,7 @@ class Desk:
         self._deciding, self._booking = Lock(), Lock()
         self._waiting: deque[Ticket] = deque()
         self._read_again()
+        self.reprice(decider.policy.shadow)
 
     def answer(self, ask: Ask) -> Ticket:
         """Decide and book one break; the ticket says what plays and holds the audit record."""
@@ -95,13 +96,19 @@ class Desk:
                 self._book_waiting()
                 self._fill_up()
 
-    def settle(self, decision: str, slot: int, played: bool) -> Outcome:
-        """A report from a player; an ad that was skipped may be met again, so memory is read anew."""
-        outcome = self.ledger.settle(decision, slot, played)
-        if outcome is Outcome.RELEASED:
+    def settle(self, reports: Sequence[Report]) -> list[Outcome]:
+        """Reports from players; an ad that was not played may be met again, so memory is read anew."""
+        outcomes = self.ledger.settle(reports)
+        if Outcome.RELEASED in outcomes:
             with self._deciding:
                 self._met.clear()
-        return outcome
+        return outcomes
+
+    def reprice(self, shadow: Floats) -> None:
+        """Go on at new prices; they are kept first, so that every record can be replayed."""
+        with self._deciding:
+            name = self.decider.reprice(shadow)
+            self.ledger.keep_prices(name, shadow.tobytes())
 
     def _to_book(self, ask: Ask, played: Chosen, record: bytes) -> Booking:
         charges = tuple(Charge(self._ids[ad], micros, self._caps[ad]) for ad, micros in played)

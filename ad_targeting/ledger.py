@@ -43,6 +43,8 @@ create table if not exists reservations (
 create index if not exists overdue on reservations (until_ms) where state = 'reserved';
 create table if not exists exposures (user integer, day integer, campaign integer, count integer not null,
     primary key (user, day, campaign)) without rowid;
+create table if not exists prices (name text primary key, shadow blob not null) without rowid;
+create table if not exists responses (decision text, slot integer, at_ms integer not null, primary key (decision, slot)) without rowid;
 create table if not exists audit (
     seq integer primary key, at_ms integer not null, kind text not null, campaign integer not null, micros integer not null,
     decision text, slot integer
@@ -95,6 +97,14 @@ class Booking(NamedTuple):
     charges: tuple[Charge, ...]
 
 
+class Report(NamedTuple):
+    """Of the ad in a slot of a break: it was played, or it was not."""
+
+    decision: str
+    slot: int
+    played: bool
+
+
 class Outcome(StrEnum):
     """What became of a booking or of a report."""
 
@@ -105,6 +115,7 @@ class Outcome(StrEnum):
     CAPPED = "capped"  # another worker showed the campaign meanwhile
     SPENT = "spent"
     RELEASED = "released"
+    RESPONDED = "responded"
     LATE = "late"  # the reservation had ended; not charged
     UNKNOWN = "unknown"
 
@@ -172,22 +183,20 @@ class Ledger:
         with self._transaction() as now:
             return [self._book(worker, booking, now) for booking in bookings]
 
-    def settle(self, decision: str, slot: int, played: bool) -> Outcome:
-        """A report from the player: the ad of a slot was played (spend) or not (release). Repeats and late ones move nothing."""
+    def settle(self, reports: Sequence[Report]) -> list[Outcome]:
+        """What players report of ads: played (spent) or not (released). Repeats and late ones move nothing."""
         with self._transaction() as now:
-            row = self._row(
-                "select campaign, micros, state, until_ms from reservations where decision = ? and slot = ?",
-                decision,
-                slot,
-            )
-            if row is None:
-                return Outcome.UNKNOWN
-            campaign, micros, state, until = row
-            if state != "reserved":
-                return Outcome.REPEATED if state == ("spent" if played else "released") else Outcome.LATE
-            late = until <= now
-            self._end(now, decision, slot, campaign, micros, "spend" if played and not late else "release")
-            return Outcome.LATE if late and played else Outcome.SPENT if played else Outcome.RELEASED
+            return [self._settle(report, now) for report in reports]
+
+    def respond(self, decision: str, slot: int) -> Outcome:
+        """A listener tapped an ad: counted once, and only of what was played. It is paid for already: prices hold its probability."""
+        with self._transaction() as now:
+            row = self._row("select state from reservations where decision = ? and slot = ?", decision, slot)
+            if row is None or row[0] != "spent":
+                return Outcome.UNKNOWN if row is None else Outcome.LATE
+            before = self._row("select 1 from responses where decision = ? and slot = ?", decision, slot)
+            self._execute("insert or ignore into responses values (?, ?, ?)", decision, slot, now)
+        return Outcome.REPEATED if before else Outcome.RESPONDED
 
     def sweep(self) -> tuple[int, int]:
         """Return what has ended to the budgets: (leases, reservations)."""
@@ -217,6 +226,19 @@ class Ledger:
             raise NotFound(f"decision {decision!r}: never booked; take an id that the service returned")
         return bytes(row[0])
 
+    def keep_prices(self, name: str, shadow: bytes) -> None:
+        """Keep prices under their name, for whoever replays a decision made at them."""
+        with self._transaction():
+            self._execute("insert or ignore into prices values (?, ?)", name, shadow)
+
+    def prices(self, name: str) -> bytes:
+        """Prices that were kept; NotFound when there are none of that name."""
+        with self._lock, self._errors():
+            row = self._row("select shadow from prices where name = ?", name)
+        if row is None:
+            raise NotFound(f"prices {name!r}: never kept in {self.path}; take a record of this ledger")
+        return bytes(row[0])
+
     def exposures(self, user: int, day: int) -> dict[int, int]:
         """How often a user met each campaign on a local day."""
         with self._lock, self._errors():
@@ -237,6 +259,19 @@ class Ledger:
                     f" leases {leased.get(campaign, 0)}; stop spending and restore the file"
                 )
         return int(rows)
+
+    def _settle(self, report: Report, now: int) -> Outcome:
+        decision, slot, played = report
+        query = "select campaign, micros, state, until_ms from reservations where decision = ? and slot = ?"
+        row = self._row(query, decision, slot)
+        if row is None:
+            return Outcome.UNKNOWN
+        campaign, micros, state, until = row
+        if state != "reserved":
+            return Outcome.REPEATED if state == ("spent" if played else "released") else Outcome.LATE
+        late = until <= now
+        self._end(now, decision, slot, campaign, micros, "spend" if played and not late else "release")
+        return Outcome.LATE if late and played else Outcome.SPENT if played else Outcome.RELEASED
 
     def _book(self, worker: str, booking: Booking, now: int) -> Outcome:
         known = self._row("select record from decisions where id = ?", booking.decision)

@@ -97,7 +97,7 @@ def features(codes: Any, campaign_id: int, category: int, margin: float, row: An
 
 
 @njit(cache=True, nogil=True)
-def _shared(model: Any, codes: Any) -> float:
+def _shared(model: Any, codes: Any) -> Any:
     margin = model.bias[0]
     for field in range(len(VALUES)):
         margin += model.request[START[field] + codes[field]]
@@ -144,7 +144,7 @@ def fit(early: tuple[Codes, Floats], late: tuple[Codes, Floats], campaigns: Camp
     The cheap model learns from the early ones. Of the late ones, which it has not seen, the first half teaches the trees how to correct
     it, and the second half calibrates both.
     """
-    weights, bias = hashed.fit(hashed.cells(early[0]), early[1], mains=MAINS)
+    weights, bias = hashed.fit(hashed.cells(early[0]), early[1])
     margins = hashed.score(hashed.cells(late[0]), weights, bias)
     x = np.column_stack([late[0][:, :MAINS].astype(np.float64), margins])
     half = len(x) // 2

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ad_targeting.ledger import LEASE_MS, MAX_MICROS, RESERVATION_MS, Balance, Booking, Charge, Ledger, Outcome
+from ad_targeting.ledger import LEASE_MS, MAX_MICROS, RESERVATION_MS, Balance, Booking, Charge, Ledger, Outcome, Report
 from shared.errors import BadInput, CheckFailed, NotFound
 
 WORKER, USER, DAY = "w", 5, 20_000
@@ -38,6 +38,11 @@ def booking(decision, *charges, user=USER, record=b"{}"):
     return Booking(decision, user, DAY, record, tuple(Charge(campaign, micros, 3) for campaign, micros in charges))
 
 
+def settle(ledger, decision, slot, played):
+    (outcome,) = ledger.settle([Report(decision, slot, played)])
+    return outcome
+
+
 def only(ledger):
     (balance,) = ledger.balances()
     return balance
@@ -49,8 +54,8 @@ def test_money_moves_from_free_to_leased_to_reserved_to_spent(ledger):
     assert only(ledger) == Balance(1, 1000, 600, 0, 0)
     assert ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 50))]) == [Outcome.BOOKED] * 2
     assert only(ledger) == Balance(1, 1000, 450, 150, 0)
-    assert ledger.settle("a", 0, True) is Outcome.SPENT
-    assert ledger.settle("b", 0, False) is Outcome.RELEASED
+    assert settle(ledger, "a", 0, True) is Outcome.SPENT
+    assert settle(ledger, "b", 0, False) is Outcome.RELEASED
     assert only(ledger) == Balance(1, 1000, 450, 0, 100)
     assert only(ledger).free == 450
 
@@ -59,9 +64,9 @@ def test_a_report_that_comes_twice_moves_nothing(ledger):
     ledger.set_budget(1, 1000)
     ledger.lease(WORKER, {1: 600})
     ledger.book(WORKER, [booking("a", (1, 100))])
-    reports = [ledger.settle("a", 0, True) for _ in range(3)]
+    reports = [settle(ledger, "a", 0, True) for _ in range(3)]
     assert reports == [Outcome.SPENT, Outcome.REPEATED, Outcome.REPEATED]
-    assert ledger.settle("a", 0, False) is Outcome.LATE
+    assert settle(ledger, "a", 0, False) is Outcome.LATE
     assert only(ledger).spent == 100
 
 
@@ -70,14 +75,14 @@ def test_a_late_report_is_not_charged(ledger, clock):
     ledger.lease(WORKER, {1: 600})
     ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 100))])
     clock.now += RESERVATION_MS
-    assert ledger.settle("a", 0, True) is Outcome.LATE  # before a sweep
+    assert settle(ledger, "a", 0, True) is Outcome.LATE  # before a sweep
     assert ledger.sweep() == (1, 1)
-    assert ledger.settle("b", 0, True) is Outcome.LATE  # and after one
+    assert settle(ledger, "b", 0, True) is Outcome.LATE  # and after one
     assert only(ledger) == Balance(1, 1000, 0, 0, 0)
 
 
 def test_a_report_of_what_was_never_decided_is_unknown(ledger):
-    assert ledger.settle("nobody", 0, True) is Outcome.UNKNOWN
+    assert settle(ledger, "nobody", 0, True) is Outcome.UNKNOWN
     with pytest.raises(NotFound, match="never booked"):
         ledger.record("nobody")
 
@@ -136,19 +141,37 @@ def test_a_clock_that_steps_back_ends_nothing_twice(ledger, clock):
     clock.now += RESERVATION_MS
     ledger.sweep()
     clock.now -= 2 * RESERVATION_MS
-    assert ledger.settle("a", 0, True) is Outcome.LATE
+    assert settle(ledger, "a", 0, True) is Outcome.LATE
     assert ledger.sweep() == (0, 0)
+
+
+def test_a_response_counts_once_and_only_of_what_was_played(ledger):
+    ledger.set_budget(1, 1000)
+    ledger.lease(WORKER, {1: 600})
+    ledger.book(WORKER, [booking("a", (1, 100))])
+    assert ledger.respond("a", 0) is Outcome.LATE
+    settle(ledger, "a", 0, True)
+    assert [ledger.respond("a", 0) for _ in range(2)] == [Outcome.RESPONDED, Outcome.REPEATED]
+    assert ledger.respond("a", 1) is Outcome.UNKNOWN
+
+
+def test_prices_are_kept_by_name(ledger):
+    ledger.keep_prices("x", b"12345678")
+    ledger.keep_prices("x", b"12345678")
+    assert ledger.prices("x") == b"12345678"
+    with pytest.raises(NotFound, match="never kept"):
+        ledger.prices("y")
 
 
 def test_a_budget_cut_below_what_is_spent_stops_the_campaign_at_once(ledger):
     ledger.set_budget(1, 1000)
     ledger.lease(WORKER, {1: 600})
     ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 100))])
-    ledger.settle("a", 0, True)
+    settle(ledger, "a", 0, True)
     assert ledger.set_budget(1, 50) == 200
     assert only(ledger) == Balance(1, 200, 0, 100, 100)
     assert ledger.book(WORKER, [booking("c", (1, 1))]) == [Outcome.UNFUNDED]
-    assert ledger.settle("b", 0, True) is Outcome.SPENT  # the break was under way: what was promised is kept
+    assert settle(ledger, "b", 0, True) is Outcome.SPENT  # the break was under way: what was promised is kept
 
 
 def test_a_cut_that_leases_exceed_calls_them_back(ledger):
@@ -165,7 +188,7 @@ def test_caps_hold_between_workers_and_count_what_was_played(ledger):
         assert ledger.book(worker, [booking(worker, (1, 10))]) == [Outcome.BOOKED]
     assert ledger.book("x", [booking("more", (1, 10))]) == [Outcome.CAPPED]
     assert ledger.exposures(USER, DAY) == {1: 3}
-    ledger.settle("x", 0, False)
+    settle(ledger, "x", 0, False)
     assert ledger.exposures(USER, DAY) == {1: 2}
     assert ledger.book("x", [booking("more", (1, 10))]) == [Outcome.BOOKED]
 
@@ -181,7 +204,7 @@ def test_the_highest_budget_can_be_spent_to_the_micro(ledger):
     ledger.set_budget(1, MAX_MICROS)
     assert ledger.lease(WORKER, {1: MAX_MICROS}) == {1: (MAX_MICROS, MAX_MICROS)}
     assert ledger.book(WORKER, [booking("a", (1, MAX_MICROS))]) == [Outcome.BOOKED]
-    assert ledger.settle("a", 0, True) is Outcome.SPENT
+    assert settle(ledger, "a", 0, True) is Outcome.SPENT
     assert only(ledger).spent == MAX_MICROS
 
 
@@ -234,7 +257,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(at=st.integers(0, 50), slot=st.integers(0, 2), played=st.booleans())
     def settle(self, at, slot, played):
         decision, *prices = self.booked[at % len(self.booked)] if self.booked else ("none", 0, 0)
-        if self.ledger.settle(decision, slot, played) is Outcome.SPENT:
+        if settle(self.ledger, decision, slot, played) is Outcome.SPENT:
             self.spent += prices[slot]
 
     @rule(passed=st.sampled_from([1, LEASE_MS, RESERVATION_MS]))

@@ -8,7 +8,7 @@ import random
 import signal
 from pathlib import Path
 
-from ad_targeting.ledger import Booking, Charge, Ledger, Outcome
+from ad_targeting.ledger import Booking, Charge, Ledger, Outcome, Report
 from shared.clock import system_clock
 
 CAMPAIGNS, BUDGET, USERS, CAP, DAY = 4, 8_000, 30, 6, 20_000
@@ -51,7 +51,7 @@ def report(ledger, rng, booking):
     """Most ads are played and reported, some twice, some skipped, some never reported."""
     for slot in range(len(booking.charges)):
         for _ in range(rng.choice([0, 1, 1, 1, 2])):
-            ledger.settle(booking.decision, slot, rng.random() < 0.9)
+            ledger.settle([Report(booking.decision, slot, rng.random() < 0.9)])
 
 
 def dying(execute, moment):
