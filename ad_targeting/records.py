@@ -1,8 +1,8 @@
 """What goes in and out: campaigns, one request, the log of a day, and why an ad did not play.
 
 Money is int64 micros of the account's currency (1,000,000 = 1 €); moments are ms since the epoch, UTC. Columns are arrays of one length,
-because kernels walk them; one request is a tuple of integers. An advertiser bids for a completed listen and pays, for each impression,
-bid × predicted probability in whole micros: charges are known at the decision, so a budget can be kept to the micro.
+because kernels walk them; one request is a tuple of integers. An advertiser bids for a response (a tap, a visit) and pays, for each
+impression, bid × predicted probability in whole micros: charges are known at the decision, so a budget can be kept to the micro.
 """
 
 from enum import IntEnum
@@ -11,19 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.world.catalogue import GENRES
+from shared.world.ads import CATEGORIES, CONTEXTS
 from shared.world.countries import CODES
 from shared.world.schema import AGE_BANDS
 
 Ints = NDArray[np.integer[Any]]
 Masks = NDArray[np.uint64]
 
-CONTEXTS = (*GENRES, "podcast")
-"""What plays around the break; the last is any podcast."""
-CATEGORIES = (
-    "groceries", "fashion", "travel", "cars", "telecoms", "banking", "insurance", "games", "films", "restaurants",
-    "sports", "home", "beauty", "education", "charity", "software", "alcohol", "gambling", "dating", "politics",
-)  # fmt: skip
 SENSITIVE = CATEGORIES.index("alcohol")
 """This category and those after it never play to minors."""
 ADULT = AGE_BANDS.index("18-24")
@@ -40,7 +34,7 @@ class Campaigns(NamedTuple):
     advertiser: Ints  # int32
     category: Ints  # int16, index into CATEGORIES
     budget: Ints  # int64, micros of the day
-    bid: Ints  # int64, micros for a completed listen
+    bid: Ints  # int64, micros for a response
     starts: Ints  # int64, ms; first moment of the flight
     ends: Ints  # int64, ms; first moment after it
     countries: Masks
@@ -49,6 +43,7 @@ class Campaigns(NamedTuple):
     hours: Masks
     cap: Ints  # int16, most impressions to one user in a day
     rating: Ints  # int8, highest rating of content that it accepts
+    duration: Ints  # int32, ms of the spot
 
 
 class Request(NamedTuple):
@@ -82,7 +77,8 @@ class Breaks(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Breaks with their candidates: break b may play ad[first[b]:first[b + 1]], ascending, at those prices; caps and budgets apart."""
+    """Breaks with their candidates: break b may play ad[first[b]:first[b + 1]] at those prices, the dearest first; caps and budgets
+    apart."""
 
     breaks: Breaks
     first: Ints  # int64[breaks + 1]
@@ -104,9 +100,10 @@ class Reason(IntEnum):
     SAFETY = 8  # content beyond the campaign's rating
     CAP = 9  # the user has had it often enough today
     BUDGET = 10  # less is left than the impression costs
-    SEPARATION = 11  # the break already has an ad of this category
+    SEPARATION = 11  # the break already has an ad of this category, or of this advertiser
     FLOOR = 12  # price·(1−λ) does not exceed reserve + κ·churn price
     OUTBID = 13  # others were worth more
+    LENGTH = 14  # longer than what the others leave of the break
 
 
 ALL_COUNTRIES = np.uint64((1 << len(CODES)) - 1)

@@ -7,6 +7,7 @@ category, best first, until its slots are full: slots of a break are worth the s
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from ad_targeting.records import ADULT, ALL_AGES, ALL_COUNTRIES, SENSITIVE, Reason
@@ -61,27 +62,44 @@ def net_value(price: Any, shadow: Any, floor: Any) -> Any:
 
 
 @njit(**INLINED)
-def pick(ads: Any, values: Any, count: int, category: Any, slots: int, chosen: Any) -> int:
-    """The best ads of a break, one of a category: positions into ads[:count] go to chosen int64[≥ slots], best first; returns how many.
+def offer(ads: Any, values: Any, taken: Any, slots: Any, ad: Any, value: Any, group: Any) -> Any:
+    """Offer an ad to a break: ads int64[slots] and values float64[slots] hold the best `taken` so far, one a group, best first.
 
-    values float64[count] are net values, those ≤ 0 do not play; equal values: the lower ad index first.
+    Returns the new `taken`. Whatever the order of offers the outcome is the optimum: a group's best among the `slots` best groups.
+    Equal values: the lower index first.
     """
-    taken = 0
-    while taken < slots:
-        best = -1
-        for k in range(count):
-            if values[k] <= 0.0:
-                continue
-            if best >= 0 and (values[k] < values[best] or (values[k] == values[best] and ads[k] > ads[best])):
-                continue
-            free = True
-            for earlier in range(taken):
-                if category[ads[chosen[earlier]]] == category[ads[k]]:
-                    free = False
-            if free:
-                best = k
-        if best < 0:
+    place = taken  # where the ad would stand
+    for k in range(taken):
+        if value > values[k] or (value == values[k] and ad < ads[k]):
+            place = k
             break
-        chosen[taken] = best
-        taken += 1
+    last = min(taken, slots - 1)  # the entry that goes, or the one that is new
+    for k in range(taken):
+        if group[ads[k]] == group[ad]:
+            last = k
+    if place > last:
+        return taken
+    for k in range(last, place, -1):
+        ads[k] = ads[k - 1]
+        values[k] = values[k - 1]
+    ads[place] = ad
+    values[place] = value
+    return max(taken, last + 1)
+
+
+@njit(cache=True, nogil=True)
+def pick(ads: Any, values: Any, count: int, group: Any, slots: int, chosen: Any) -> int:
+    """The best ads of a break, one of a group (their categories): positions into ads[:count] go to chosen int64[≥ slots], best first.
+
+    values float64[count] are net values, those ≤ 0 do not play; returns how many do. Equal values: the lower ad index first.
+    """
+    best, worth = np.empty(slots, np.int64), np.empty(slots, np.float64)
+    taken = 0
+    for k in range(count):
+        if values[k] > 0.0:
+            taken = offer(best, worth, taken, slots, np.int64(ads[k]), values[k], group)
+    for place in range(taken):
+        for k in range(count):
+            if ads[k] == best[place]:
+                chosen[place] = k
     return taken

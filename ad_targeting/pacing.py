@@ -1,0 +1,138 @@
+"""Our prices: yesterday's dual, solved again and again through the day on what remains.
+
+Every quarter of an hour, and more often towards the end, the dual is solved on a sample of yesterday's breaks from this time of day on,
+scaled to the traffic that today has, with what is left of the budgets (Balseiro, Kumar, Mirrokni and others, «Robust Budget Pacing
+with a Single Sample»: one sample of the past is enough for near-optimal regret). So a wrong forecast, an outage or an edited budget
+corrects itself. Each solve has its own sample and thus its own noise: the control loop moves log(1−λ), an ad's log-price, only half
+the way to it.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ad_targeting.bound import dual, solve, spots
+from ad_targeting.records import Breaks, Log
+from shared.clock import DAY_MS
+from shared.world.ads import CONTEXTS
+from shared.world.countries import CODES
+
+Floats = NDArray[np.float64]
+MINUTES = 1440
+EVERY, SOONER = 15, 16
+"""Minutes between solves at most; and no more than 1/16 of what remains of the day."""
+SAMPLE, ROUNDS, GAIN = 7_500, 8, 0.5
+"""Breaks of a sample, rounds of a solve, share of the way that log-prices go."""
+CREDIT = 3.0
+RECENT, FADING, PRIOR = 30, 60, 40.0
+"""Traffic of the last 30 minutes by country and context is expected to go on, fading over 60; 40 breaks of usual traffic are
+believed beside it."""
+
+
+class Now(NamedTuple):
+    """What a policy may look at: the minute of the day, budgets and what is left of them int64[ads], breaks seen so far today."""
+
+    minute: int
+    budgets: Any
+    left: Any
+    today: Breaks
+
+
+Policy = Callable[[Now], tuple[Floats, Floats]]
+"""Asked each minute: λ, and the chance to take part at all, float64[ads] each."""
+
+
+class Pacer:
+    """The policy of this system: `prices(now)` is asked each minute and returns λ."""
+
+    def __init__(self, yesterday: Log, shadow: Floats, group: Any, floor: Floats, seed: int) -> None:
+        """shadow: yesterday's dual; group int16[ads] and floor float64[breaks of yesterday] as in `bound.dual`."""
+        self.yesterday, self.group, self.floor = yesterday, group, floor
+        self.minute = minutes(yesterday.breaks.moment)
+        self.anchor, self.spots = shadow, spots(yesterday, group, shadow, floor)
+        self.shadow, self.next = shadow, 0
+        self.rng = np.random.default_rng(np.random.SeedSequence(seed))
+
+    def prices(self, now: Now) -> Floats:
+        """λ for the minute that begins."""
+        if now.minute >= self.next:
+            self.next = now.minute + max(1, min(EVERY, (MINUTES - now.minute) // SOONER))
+            first = int(np.searchsorted(self.minute, now.minute))
+            if first < self.minute.size:
+                self._solve(now, first, self._expected(now, first))
+        return self.shadow
+
+    def _solve(self, now: Now, first: int, weight: Floats) -> None:
+        """Solve on a systematic sample of the breaks from `first` on, with chances in proportion to weight float64[breaks left]."""
+        upto = np.cumsum(weight)
+        count = min(SAMPLE, weight.size)
+        places = (self.rng.random() + np.arange(count)) * (upto[-1] / count)
+        chosen = first + np.minimum(np.searchsorted(upto, places), weight.size - 1)
+        log, floor = sample(self.yesterday, chosen), self.floor[chosen]
+        budgets = now.left * self._share(log, floor, first, weight)
+        found = solve(log, budgets, self.group, floor, self.shadow, ROUNDS, 0.05)
+        log_keep = [np.log(np.maximum(1 - shadow, 1e-6)) for shadow in (self.shadow, found.shadow)]
+        self.shadow = 1 - np.exp((1 - GAIN) * log_keep[0] + GAIN * log_keep[1])
+
+    def _share(self, log: Log, floor: Floats, first: int, weight: Floats) -> Floats:
+        """The sample's spending over that of all expected breaks, both at yesterday's λ, float64[ads]: a control variate, per
+        campaign. That a sample happens to hold many breaks for one campaign then changes nothing."""
+        since = int(np.searchsorted(self.spots.position, first))
+        position, ad, price = (column[since:] for column in self.spots)
+        whole = np.bincount(ad, price * weight[position - first], self.anchor.size)
+        part = dual(log, self.anchor, self.group, self.anchor, floor).spend
+        usual = log.breaks.moment.size / weight.sum()
+        few = (
+            CREDIT * whole.sum() / max(position.size, 1)
+        )  # so many impressions' worth is believed beside what was counted
+        share: Floats = (part + few * usual) / (whole + few)
+        return share
+
+    def _expected(self, now: Now, first: int) -> Floats:
+        """How many of today's breaks each of yesterday's remaining breaks stands for, float64[breaks left]."""
+        usual, today = self.yesterday.breaks, now.today
+        prior = 0.02 * self.minute.size
+        weight = np.full(self.minute.size - first, (today.moment.size + prior) / (first + prior))
+        then = slice(int(np.searchsorted(self.minute, now.minute - RECENT)), first)
+        lately = slice(int(np.searchsorted(today.moment, today.moment[-1:].max(initial=0) - RECENT * 60_000)), None)
+        fading = np.exp(-(self.minute[first:] - now.minute) / FADING)
+        for here, before, values in (
+            (today.country, usual.country, len(CODES)),
+            (today.context, usual.context, len(CONTEXTS)),
+        ):
+            seen = np.bincount(here[lately], minlength=values) + PRIOR
+            ratio = seen / (np.bincount(before[then], minlength=values) * weight[0] + PRIOR)
+            weight *= ratio[before[first:]] ** fading
+        return weight
+
+
+def minutes(moment: Any) -> Any:
+    """Minutes since midnight UTC of moments (ms)."""
+    return moment % DAY_MS // 60_000
+
+
+def rows(breaks: Breaks, chosen: Any) -> Breaks:
+    """The breaks at a slice or at indices."""
+    columns: list[Any] = [column[chosen] for column in breaks]
+    return Breaks(*columns)
+
+
+def sample(log: Log, chosen: Any) -> Log:
+    """The log of the chosen breaks (ascending indices)."""
+    first, ad, price = _gather(log.first, log.ad, log.price, chosen)
+    return Log(rows(log.breaks, chosen), first, ad, price)
+
+
+@njit(cache=True, nogil=True)
+def _gather(first: Any, ad: Any, price: Any, chosen: Any) -> Any:
+    start = np.zeros(chosen.size + 1, np.int64)
+    for n in range(chosen.size):
+        start[n + 1] = start[n] + first[chosen[n] + 1] - first[chosen[n]]
+    ads, prices = np.empty(start[-1], ad.dtype), np.empty(start[-1], price.dtype)
+    for n in range(chosen.size):
+        ads[start[n] : start[n + 1]] = ad[first[chosen[n]] : first[chosen[n] + 1]]
+        prices[start[n] : start[n + 1]] = price[first[chosen[n]] : first[chosen[n] + 1]]
+    return start, ads, prices

@@ -1,0 +1,108 @@
+"""A day, played: breaks in their order, a policy asked each minute, every budget kept, and the outcome beside the most that was
+possible."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ad_targeting.bound import Dual, solve
+from ad_targeting.pacing import MINUTES, Floats, Now, Policy, minutes, rows
+from ad_targeting.policies import contestants
+from ad_targeting.records import MAX_SLOTS, Log
+from ad_targeting.serve import Rule, new_state, serve
+from ad_targeting.world import Market, make_log, make_market
+
+SCENARIOS = ("normal", "spike", "outage", "more", "fewer", "edit")
+"""A normal day; a context's traffic fivefold for three hours; the largest country away for six hours; 30 % more and fewer breaks than
+yesterday; budgets edited at noon."""
+NOON = MINUTES // 2
+
+
+class Outcome(NamedTuple):
+    """What a policy made of a day: micros, spend int64[97, ads] at each quarter of an hour, the ads played int16[breaks,
+    MAX_SLOTS], and the budgets in force at the end."""
+
+    revenue: int
+    curve: NDArray[np.int64]
+    played: NDArray[np.int16]
+    budgets: NDArray[np.int64]
+
+
+class Day(NamedTuple):
+    """A day to be played, and the rules of it: group int16[ads] (one of a group in a break), whether caps are kept, the budgets
+    that come at noon."""
+
+    market: Market
+    yesterday: Log
+    today: Log
+    group: Any
+    caps: bool
+    noon: Any
+
+
+def make_day(seed: int, slots: int, campaigns: int, scenario: str) -> Day:
+    """A market's Monday and the Sunday before it; plain budgets: ads of a break differ, nothing else binds them."""
+    market = make_market(seed, slots, campaigns)
+    shock = scenario if scenario in ("spike", "outage", "more", "fewer") else ""
+    budgets = market.campaigns.budget
+    noon = edited(budgets, seed) if scenario == "edit" else budgets
+    group = np.arange(campaigns, dtype=np.int16)
+    return Day(market, make_log(market, -1), make_log(market, 0, shock), group, False, noon)
+
+
+def edited(budgets: Any, seed: int) -> Any:
+    """Budgets after the edit: three in twenty doubled, three in twenty cut to 60 %."""
+    dice = np.random.default_rng(np.random.SeedSequence([seed, 12])).random(budgets.size)
+    return np.where(dice < 0.15, budgets * 2, np.where(dice < 0.3, budgets * 6 // 10, budgets))
+
+
+def play(day: Day, policy: Policy, floor: Floats) -> Outcome:
+    """Play a day minute by minute; floor float64[breaks of today]."""
+    breaks, ads = day.today.breaks, day.group.size
+    edges = np.searchsorted(minutes(breaks.moment), np.arange(MINUTES + 1))
+    budgets = day.market.campaigns.budget.astype(np.int64)
+    state = new_state(budgets, day.market.listeners.age.size, day.caps)
+    played = np.full((breaks.moment.size, MAX_SLOTS), -1, np.int16)
+    revenue, curve = 0, np.zeros((MINUTES // 15 + 1, ads), np.int64)
+    for minute in range(MINUTES):
+        if minute == NOON:  # a budget cannot be cut below what is spent
+            new = np.maximum(day.noon, budgets - state.left)
+            state.left[:] += new - budgets
+            budgets = new
+        low, high = int(edges[minute]), int(edges[minute + 1])
+        shadow, chance = policy(Now(minute, budgets, state.left, rows(breaks, slice(low))))
+        rule = Rule(shadow, floor, day.group, day.market.campaigns.cap, chance)
+        revenue += serve(day.today, low, high, state, rule, played)
+        if (minute + 1) % 15 == 0:
+            curve[(minute + 1) // 15] = budgets - state.left
+    return Outcome(revenue, curve, played, budgets)
+
+
+def compare(day: Day, names: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Every policy on one day: revenue, share of the certified bound, and how far spending is from the optimum's plan."""
+    floor = np.zeros(day.yesterday.breaks.moment.size), np.zeros(day.today.breaks.moment.size)
+    shadow = solve(day.yesterday, day.market.campaigns.budget, day.group, floor[0], rounds=30).shadow
+    best = solve(day.today, day.noon, day.group, floor[1], rounds=40)
+    found = {}
+    for name, policy in contestants(day.yesterday, shadow, day.group, floor[0], day.market.seed).items():
+        if names is None or name in names:
+            outcome = play(day, policy, floor[1])
+            found[name] = judge(outcome, best, day.noon) | {"outcome": outcome}
+    return {"bound_micros": round(best.bound), "shadow": best.shadow, "policies": found}
+
+
+def judge(outcome: Outcome, best: Dual, budgets: Any) -> dict[str, Any]:
+    """Shares and errors; the bound counts with the budgets in force at the end, so an early spender is not flattered by a cut."""
+    bound = best.bound + float(best.shadow @ (outcome.budgets - budgets))
+    error = np.abs(outcome.curve[-1] - np.minimum(best.spend, budgets)) / budgets
+    return {
+        "revenue_micros": outcome.revenue,
+        "share_of_bound": outcome.revenue / bound,
+        "spend_error_mean": float(error.mean()),
+        "spend_error_p95": float(np.percentile(error, 95)),
+        "spend_error_max": float(error.max()),
+        "overspent_micros": int(np.maximum(outcome.curve[-1] - outcome.budgets, 0).sum()),
+        "filled": float((outcome.played >= 0).sum()),
+    }
