@@ -34,8 +34,9 @@ create table if not exists leases (
     worker text, campaign integer, micros integer not null check (micros >= 0), until_ms integer not null,
     primary key (worker, campaign)
 ) without rowid;
-create table if not exists decisions (id text primary key, user integer not null, day integer not null, record blob not null)
-    without rowid;
+create table if not exists decisions (
+    seq integer primary key, id text unique not null, user integer not null, day integer not null, record blob not null
+);
 create table if not exists reservations (
     decision text, slot integer, campaign integer not null, micros integer not null, until_ms integer not null,
     state text not null, primary key (decision, slot)
@@ -139,23 +140,16 @@ class Ledger:
         with self._lock:
             self._connection.close()
 
-    def set_budget(self, campaign: int, micros: int) -> int:
-        """Open an account or edit its budget; returns the budget in force.
+    def set_budgets(self, budgets: Mapping[int, int]) -> dict[int, int]:
+        """Open accounts or edit their budgets; returns the budgets in force.
 
         A cut below what is spent and reserved cannot undo it: the budget becomes just that, and the campaign stops at once, because
         its leases are called back.
         """
-        check_micros("budget_micros", micros)
+        for micros in budgets.values():
+            check_micros("budget_micros", micros)
         with self._transaction() as now:
-            self._execute("insert or ignore into accounts (campaign, budget) values (?, 0)", campaign)
-            balance = self._balance(campaign)
-            if micros < balance.budget - balance.free:
-                self._call_back("campaign = ?", campaign, now)
-            balance = self._balance(campaign)
-            in_force = max(micros, balance.leased + balance.reserved + balance.spent)
-            self._execute("update accounts set budget = ? where campaign = ?", in_force, campaign)
-            self._audit(now, "budget", campaign, in_force - balance.budget)
-        return in_force
+            return {campaign: self._set_budget(campaign, micros, now) for campaign, micros in budgets.items()}
 
     def lease(self, worker: str, wanted: Mapping[int, int]) -> dict[int, Slice]:
         """Fill a worker's slices up to `wanted` micros a campaign, as far as budgets go; all its slices are held for LEASE_MS from now."""
@@ -226,6 +220,24 @@ class Ledger:
             raise NotFound(f"decision {decision!r}: never booked; take an id that the service returned")
         return bytes(row[0])
 
+    def newest(self, count: int) -> list[bytes]:
+        """The audit records that were booked last, newest first."""
+        with self._lock, self._errors():
+            rows = self._connection.execute("select record from decisions order by seq desc limit ?", (count,))
+            return [bytes(record) for (record,) in rows]
+
+    def slots(self, decision: str) -> dict[int, str]:
+        """What became of a decision's ads, by slot: reserved, spent or released."""
+        with self._lock, self._errors():
+            query = "select slot, state from reservations where decision = ? order by slot"
+            return dict(self._connection.execute(query, (decision,)))
+
+    def spending(self, since_ms: int, step_ms: int) -> list[tuple[int, int, int]]:
+        """(step, campaign, micros spent in it), steps of `step_ms` counted from `since_ms`."""
+        with self._lock, self._errors():
+            query = "select (at_ms - ?) / ?, campaign, sum(micros) from audit where kind = 'spend' group by 1, 2 order by 1, 2"
+            return self._connection.execute(query, (since_ms, step_ms)).fetchall()
+
     def keep_prices(self, name: str, shadow: bytes) -> None:
         """Keep prices under their name, for whoever replays a decision made at them."""
         with self._transaction():
@@ -260,6 +272,17 @@ class Ledger:
                 )
         return int(rows)
 
+    def _set_budget(self, campaign: int, micros: int, now: int) -> int:
+        self._execute("insert or ignore into accounts (campaign, budget) values (?, 0)", campaign)
+        balance = self._balance(campaign)
+        if micros < balance.budget - balance.free:
+            self._call_back("campaign = ?", campaign, now)
+        balance = self._balance(campaign)
+        in_force = max(micros, balance.leased + balance.reserved + balance.spent)
+        self._execute("update accounts set budget = ? where campaign = ?", in_force, campaign)
+        self._audit(now, "budget", campaign, in_force - balance.budget)
+        return in_force
+
     def _settle(self, report: Report, now: int) -> Outcome:
         decision, slot, played = report
         query = "select campaign, micros, state, until_ms from reservations where decision = ? and slot = ?"
@@ -288,7 +311,7 @@ class Ledger:
             )
             if met or not has:
                 return Outcome.CAPPED if met else Outcome.UNFUNDED
-        self._execute("insert into decisions values (?, ?, ?, ?)", *booking[:4])
+        self._execute("insert into decisions values (null, ?, ?, ?, ?)", *booking[:4])
         for slot, charge in enumerate(booking.charges):
             self._reserve(worker, booking, slot, charge, now)
         return Outcome.BOOKED

@@ -49,7 +49,7 @@ def only(ledger):
 
 
 def test_money_moves_from_free_to_leased_to_reserved_to_spent(ledger):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     assert ledger.lease(WORKER, {1: 600}) == {1: (600, 600)}
     assert only(ledger) == Balance(1, 1000, 600, 0, 0)
     assert ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 50))]) == [Outcome.BOOKED] * 2
@@ -61,7 +61,7 @@ def test_money_moves_from_free_to_leased_to_reserved_to_spent(ledger):
 
 
 def test_a_report_that_comes_twice_moves_nothing(ledger):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     ledger.lease(WORKER, {1: 600})
     ledger.book(WORKER, [booking("a", (1, 100))])
     reports = [settle(ledger, "a", 0, True) for _ in range(3)]
@@ -71,7 +71,7 @@ def test_a_report_that_comes_twice_moves_nothing(ledger):
 
 
 def test_a_late_report_is_not_charged(ledger, clock):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     ledger.lease(WORKER, {1: 600})
     ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 100))])
     clock.now += RESERVATION_MS
@@ -88,7 +88,7 @@ def test_a_report_of_what_was_never_decided_is_unknown(ledger):
 
 
 def test_a_decision_that_is_booked_twice_pays_once(ledger):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     ledger.lease(WORKER, {1: 600})
     first = booking("a", (1, 100))
     assert ledger.book(WORKER, [first, first]) == [Outcome.BOOKED, Outcome.REPEATED]
@@ -98,24 +98,24 @@ def test_a_decision_that_is_booked_twice_pays_once(ledger):
 
 
 def test_a_refused_booking_does_not_use_up_its_key(ledger):
-    ledger.set_budget(1, 50)
+    ledger.set_budgets({1: 50})
     ledger.lease(WORKER, {1: 600})
     assert ledger.book(WORKER, [booking("a", (1, 100))]) == [Outcome.UNFUNDED]
-    ledger.set_budget(1, 500)
+    ledger.set_budgets({1: 500})
     ledger.lease(WORKER, {1: 600})
     assert ledger.book(WORKER, [booking("a", (1, 100))]) == [Outcome.BOOKED]
 
 
 def test_a_break_is_booked_wholly_or_not_at_all(ledger):
-    ledger.set_budget(1, 1000)
-    ledger.set_budget(2, 10)
+    ledger.set_budgets({1: 1000})
+    ledger.set_budgets({2: 10})
     ledger.lease(WORKER, {1: 500, 2: 500})
     assert ledger.book(WORKER, [booking("a", (1, 100), (2, 100))]) == [Outcome.UNFUNDED]
     assert [balance.reserved for balance in ledger.balances()] == [0, 0]
 
 
 def test_a_slice_is_filled_up_and_held_on(ledger, clock):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     ledger.lease(WORKER, {1: 600})
     ledger.book(WORKER, [booking("a", (1, 100))])
     clock.now += LEASE_MS - 1
@@ -126,7 +126,7 @@ def test_a_slice_is_filled_up_and_held_on(ledger, clock):
 
 
 def test_a_lease_that_ran_out_pays_nothing(ledger, clock):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     ledger.lease("dead", {1: 1000})
     assert ledger.lease(WORKER, {1: 500}) == {1: (0, 0)}
     clock.now += LEASE_MS
@@ -135,7 +135,7 @@ def test_a_lease_that_ran_out_pays_nothing(ledger, clock):
 
 
 def test_a_clock_that_steps_back_ends_nothing_twice(ledger, clock):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     ledger.lease(WORKER, {1: 600})
     ledger.book(WORKER, [booking("a", (1, 100))])
     clock.now += RESERVATION_MS
@@ -146,7 +146,7 @@ def test_a_clock_that_steps_back_ends_nothing_twice(ledger, clock):
 
 
 def test_a_response_counts_once_and_only_of_what_was_played(ledger):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     ledger.lease(WORKER, {1: 600})
     ledger.book(WORKER, [booking("a", (1, 100))])
     assert ledger.respond("a", 0) is Outcome.LATE
@@ -164,25 +164,25 @@ def test_prices_are_kept_by_name(ledger):
 
 
 def test_a_budget_cut_below_what_is_spent_stops_the_campaign_at_once(ledger):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     ledger.lease(WORKER, {1: 600})
     ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 100))])
     settle(ledger, "a", 0, True)
-    assert ledger.set_budget(1, 50) == 200
+    assert ledger.set_budgets({1: 50}) == {1: 200}
     assert only(ledger) == Balance(1, 200, 0, 100, 100)
     assert ledger.book(WORKER, [booking("c", (1, 1))]) == [Outcome.UNFUNDED]
     assert settle(ledger, "b", 0, True) is Outcome.SPENT  # the break was under way: what was promised is kept
 
 
 def test_a_cut_that_leases_exceed_calls_them_back(ledger):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     ledger.lease(WORKER, {1: 900})
-    assert ledger.set_budget(1, 500) == 500
+    assert ledger.set_budgets({1: 500}) == {1: 500}
     assert only(ledger) == Balance(1, 500, 0, 0, 0)
 
 
 def test_caps_hold_between_workers_and_count_what_was_played(ledger):
-    ledger.set_budget(1, 1000)
+    ledger.set_budgets({1: 1000})
     for worker in "xyz":
         ledger.lease(worker, {1: 100})
         assert ledger.book(worker, [booking(worker, (1, 10))]) == [Outcome.BOOKED]
@@ -196,12 +196,12 @@ def test_caps_hold_between_workers_and_count_what_was_played(ledger):
 @pytest.mark.parametrize("micros", [-1, MAX_MICROS + 1, 1.5, float("nan"), True, "7", None])
 def test_a_budget_is_whole_micros(ledger, micros):
     with pytest.raises(BadInput, match="expected whole micros"):
-        ledger.set_budget(1, micros)
+        ledger.set_budgets({1: micros})
     assert ledger.balances() == []
 
 
 def test_the_highest_budget_can_be_spent_to_the_micro(ledger):
-    ledger.set_budget(1, MAX_MICROS)
+    ledger.set_budgets({1: MAX_MICROS})
     assert ledger.lease(WORKER, {1: MAX_MICROS}) == {1: (MAX_MICROS, MAX_MICROS)}
     assert ledger.book(WORKER, [booking("a", (1, MAX_MICROS))]) == [Outcome.BOOKED]
     assert settle(ledger, "a", 0, True) is Outcome.SPENT
@@ -209,14 +209,14 @@ def test_the_highest_budget_can_be_spent_to_the_micro(ledger):
 
 
 def test_the_schema_itself_refuses_an_overspend(ledger):
-    ledger.set_budget(1, 10)
+    ledger.set_budgets({1: 10})
     with pytest.raises(BadInput, match="CHECK constraint"), ledger._errors():
         ledger._connection.execute("update accounts set spent = 11")
 
 
 def test_a_balance_that_its_audit_does_not_explain_is_found(tmp_path, clock):
     ledger = Ledger(tmp_path / "ledger.sqlite", clock)
-    ledger.set_budget(1, 10)
+    ledger.set_budgets({1: 10})
     ledger._connection.execute("update accounts set spent = 1")
     with pytest.raises(CheckFailed, match="campaign 1"):
         ledger.check()
@@ -238,11 +238,11 @@ class AnyOrder(RuleBasedStateMachine):
         self.ledger = Ledger(Path(self.folder.name) / "l.sqlite", self.clock)
         self.ledger._connection.execute("pragma synchronous = off")
         for campaign in (1, 2):
-            self.ledger.set_budget(campaign, 1000)
+            self.ledger.set_budgets({campaign: 1000})
 
     @rule(campaign=st.sampled_from([1, 2]), micros=st.integers(0, 2000))
     def edit(self, campaign, micros):
-        assert self.ledger.set_budget(campaign, micros) >= micros
+        assert self.ledger.set_budgets({campaign: micros})[campaign] >= micros
 
     @rule(worker=st.sampled_from("ab"), one=st.integers(0, 700), two=st.integers(0, 700))
     def lease(self, worker, one, two):

@@ -17,8 +17,7 @@ FOREVER = 10_000
 
 def open_accounts(path):
     ledger = Ledger(Path(path), system_clock)
-    for campaign in range(CAMPAIGNS):
-        ledger.set_budget(campaign, BUDGET)
+    ledger.set_budgets(dict.fromkeys(range(CAMPAIGNS), BUDGET))
     ledger.close()
 
 

@@ -1,0 +1,180 @@
+"""What serves: the current policy, the newest ledger, one desk over both; and the demo's day, played through that very desk.
+
+The simulated day has its own clock: it stands where the player is, or at the time of day that it is now. While the day is played the
+prices are solved anew each quarter of an hour, and whoever asks meanwhile is answered at them.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from secrets import token_hex
+from threading import Event, Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ad_targeting import policy as policies
+from ad_targeting.decide import SPOT_MS, Decider, Reasoned, Record, read_record
+from ad_targeting.desk import Ask, Desk, answer_all
+from ad_targeting.ledger import Balance, Ledger, Outcome, Report
+from ad_targeting.pacing import Now, Pacer
+from ad_targeting.publish import QUARTER_MS, folder_of, newest_ledger, open_ledger, read_market
+from ad_targeting.records import Breaks, Request
+from ad_targeting.world import make_log, make_market
+from shared.clock import DAY_MS, Clock
+from shared.errors import LinerError, NotFound
+
+BATCH = 256
+PLAYED = 0.97
+"""Share of ads that are listened to; the others' listeners left the break."""
+FRAME_SECONDS = 0.15
+"""A quarter of an hour of the played day takes at least so long, or nobody could watch."""
+log = logging.getLogger("liner.ad_targeting")
+
+
+class Explained(NamedTuple):
+    """A decision made again: its record, whether it came out byte by byte, every campaign's reason, and what became of its ads by slot."""
+
+    record: Record
+    identical: bool
+    reasons: list[Reasoned]
+    slots: dict[int, str]
+
+
+class Live:
+    """One process's share of serving."""
+
+    def __init__(self, home: Path, clock: Clock) -> None:
+        """home: LINER_HOME; nothing is opened before it is asked for."""
+        self.home, self._clock, self._lock = home, clock, Lock()
+        self._desk: Desk | None = None
+        self._key: tuple[str, Path] | None = None
+        self._ledgers: list[Ledger] = []
+        self._day, self._moment = 0, -1
+        self.playing = Event()
+
+    def desk(self) -> Desk:
+        """The desk over what is published now; NotFound before the first demo."""
+        try:
+            key = (folder_of(self.home) / "policies" / "current").read_text(), newest_ledger(self.home)
+        except FileNotFoundError as error:
+            raise NotFound("no policy of ads is published; make one with `liner ad-targeting demo`") from error
+        with self._lock:
+            if self._desk is None or key != self._key:
+                self._open(key)
+            assert self._desk is not None
+            return self._desk
+
+    def now(self) -> int:
+        """The moment of the simulated day, ms: the player's, or the time of day."""
+        return self._day + self._clock() % DAY_MS if self._moment < self._day else self._moment
+
+    def explain(self, decision: str) -> Explained:
+        """Make a booked decision again, with the policy and the prices that made it."""
+        ledger = self.desk().ledger
+        line = ledger.record(decision)
+        record = read_record(line)
+        decider = Decider(policies.load(folder_of(self.home) / "policies", record.policy), record.policy)
+        decider.reprice(np.frombuffer(ledger.prices(record.prices), np.float64).copy())
+        return Explained(record, decider.replay(line) == line, decider.explain(record), ledger.slots(decision))
+
+    def pacing(self) -> dict[str, Any]:
+        """What was spent by each quarter of an hour so far, all together and by campaign (largest budgets first), micros."""
+        ledger, day = self.desk().ledger, self._day
+        balances = sorted(ledger.balances(), key=lambda balance: (-balance.budget, balance.campaign))
+        steps = np.zeros((len(balances), 97), np.int64)
+        row = {balance.campaign: at for at, balance in enumerate(balances)}
+        for step, campaign, micros in ledger.spending(day, QUARTER_MS):
+            steps[row[campaign], min(max(step + 1, 0), 96)] += micros
+        upto = min(96, (self.now() - day) // QUARTER_MS + 1)
+        curves = np.cumsum(steps, axis=1)[:, : upto + 1]
+        return {
+            "playing": self.playing.is_set(),
+            "now_ms": self.now(),
+            "traffic": read_market(self.home)[1],
+            "budget_micros": sum(balance.budget for balance in balances),
+            "spent_micros": curves.sum(axis=0).tolist(),
+            "campaigns": [_curve(balance, curve) for balance, curve in zip(balances, curves.tolist(), strict=True)],
+        }
+
+    def close(self) -> None:
+        """Close the ledgers; requests under way may have had an earlier one, so none is closed before."""
+        with self._lock:
+            self._desk = self._key = None
+            while self._ledgers:
+                self._ledgers.pop().close()
+
+    def play_day(self, wait: Callable[[float], Any]) -> None:
+        """Play the published market's day into a fresh ledger; `wait` sleeps between quarters of an hour. Errors are logged."""
+        try:
+            self._play(wait)
+        except LinerError as error:
+            log.error(str(error))
+        finally:
+            self.playing.clear()
+
+    def _open(self, key: tuple[str, Path]) -> None:
+        name = key[0].strip()
+        loaded = policies.load(folder_of(self.home) / "policies", name)
+        self._day = int(loaded.day[0])
+        self._ledgers.append(open_ledger(self.home, loaded, self.now))
+        self._desk = Desk(Decider(loaded, name), self._ledgers[-1], token_hex(4), self._clock)
+        self._key = key
+
+    def _play(self, wait: Callable[[float], Any]) -> None:
+        size, _ = read_market(self.home)
+        market = make_market(**{"count" if name == "campaigns" else name: value for name, value in size.items()})
+        yesterday, today = make_log(market, -1), make_log(market, 0).breaks
+        start = self.desk().decider.policy
+        self._moment = self._day
+        open_ledger(self.home, start, self.now, fresh=True).close()
+        floor = start.terms[0] + start.terms[1] * yesterday.breaks.churn
+        pacer = Pacer(yesterday, start.shadow, start.campaigns.category, floor, market.seed)
+        for quarter in range(96):
+            low, high = np.searchsorted(today.moment, self._moment + np.array([0, QUARTER_MS])).tolist()
+            self._reprice(pacer, quarter, until(today, low))
+            for first in range(low, high, BATCH):
+                self._serve(today, range(first, min(first + BATCH, high)))
+            self._moment = self._day + (quarter + 1) * QUARTER_MS
+            wait(FRAME_SECONDS)
+
+    def _reprice(self, pacer: Pacer, quarter: int, seen: Breaks) -> None:
+        desk = self.desk()
+        balances = {balance.campaign: balance for balance in desk.ledger.balances()}
+        mine = [balances[campaign] for campaign in desk.decider.policy.campaigns.campaign_id.tolist()]
+        budgets = np.array([balance.budget for balance in mine])
+        left = budgets - [balance.reserved + balance.spent for balance in mine]
+        desk.reprice(pacer.prices(Now(quarter * 15, budgets, left, seen)))
+
+    def _serve(self, breaks: Breaks, rows: range) -> None:
+        """Decide, book and settle some breaks of the day."""
+        desk, asks = self.desk(), []
+        for row in rows:
+            request = Request(row, *(int(column[row]) for column in breaks[:-1]))
+            asks.append(Ask(f"day-{row}", request, local_day(request), request.slots * SPOT_MS))
+        tickets = answer_all(desk, asks)
+        dice = np.random.default_rng(np.random.SeedSequence([rows.start, 97]))
+        desk.settle(
+            [
+                Report(ticket.booking.decision, slot, bool(dice.random() < PLAYED))
+                for ticket in tickets
+                for slot in range(len(ticket.played))
+                if ticket.outcome is Outcome.BOOKED
+            ]
+        )
+
+
+def until(breaks: Breaks, row: int) -> Breaks:
+    """The breaks before a row."""
+    columns: list[Any] = [column[:row] for column in breaks]
+    return Breaks(*columns)
+
+
+def local_day(request: Request) -> int:
+    """The listener's local day, counted from the epoch, from the moment and the local hour: the zone is the nearest that fits."""
+    ahead = (request.hour - request.moment // 3_600_000 % 24 + 12) % 24 - 12
+    return (request.moment + ahead * 3_600_000) // DAY_MS
+
+
+def _curve(balance: Balance, spent: list[int]) -> dict[str, Any]:
+    return {"campaign_id": balance.campaign, "budget_micros": balance.budget, "spent_micros": spent}

@@ -1,0 +1,87 @@
+"""What a night publishes for the day: models, prices and campaigns as one policy; and a fresh ledger for each time the day is played.
+
+LINER_HOME/ad_targeting/policies/<digest>.npz, current
+                        market.json             of which simulated market this is, and when its breaks come
+                        ledgers/0003.sqlite     the newest one serves
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ad_targeting import learn, model
+from ad_targeting.ledger import Ledger
+from ad_targeting.policy import Floats, Policy, save
+from ad_targeting.records import Log
+from ad_targeting.world import Market, make_log
+from shared.clock import DAY_MS, DEMO_NOW, Clock
+from shared.errors import BadInput, NotFound
+from shared.world.rng import generator
+
+QUARTER_MS = 900_000
+EXPLORED = 150_000
+"""Impressions of explored slots of each of two days."""
+
+
+def publish(home: Path, market: Market, yesterday: Log, shadow: Floats, reserve: float, kappa: float) -> str:
+    """Learn the models from the two days before, and make them with the prices the current policy; its digest."""
+    rng = generator(market.seed, "ads/explored")
+    days = make_log(market, -2), yesterday
+    early, late = (learn.explored(log, market.campaigns, rng, EXPLORED) for log in days)
+    churn = _churn(yesterday, market)
+    terms, day = np.array([reserve, kappa], np.float64), np.array([DEMO_NOW])
+    policy = Policy(market.campaigns, shadow, terms, churn, day, model.fit(early, late, market.campaigns))
+    folder = folder_of(home)
+    name = save(folder / "policies", policy)
+    quarter = yesterday.breaks.moment % DAY_MS // QUARTER_MS
+    traffic = np.cumsum(np.bincount(quarter, yesterday.breaks.slots, 96)) / yesterday.breaks.slots.sum()
+    size = {"seed": market.seed, "slots": market.slots, "campaigns": len(market.campaigns.bid)}
+    (folder / "market.json").write_text(json.dumps({"market": size, "traffic": [0.0, *traffic.tolist()]}))
+    open_ledger(home, policy, lambda: DEMO_NOW, fresh=True).close()
+    return name
+
+
+def _churn(yesterday: Log, market: Market) -> Floats:
+    """Churn price by listener, where yesterday showed one, else the mean; the mean last, for strangers."""
+    breaks = yesterday.breaks
+    churn = np.full(market.listeners.age.size + 1, breaks.churn.mean())
+    churn[breaks.user] = breaks.churn
+    return churn
+
+
+def folder_of(home: Path) -> Path:
+    """Where everything of this system lies."""
+    return home / "ad_targeting"
+
+
+def read_market(home: Path) -> tuple[dict[str, int], list[float]]:
+    """Seed, slots and campaigns of the published market; the share of yesterday's slots that had come by each quarter of an hour."""
+    path = folder_of(home) / "market.json"
+    try:
+        found = json.loads(path.read_text())
+        return found["market"], found["traffic"]
+    except FileNotFoundError as error:
+        raise NotFound(f"{path}: no policy is published; make one with `liner ad-targeting demo`") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path}: {error}; make it again with `liner ad-targeting demo`") from error
+
+
+def newest_ledger(home: Path) -> Path:
+    """The ledger that serves; NotFound before the first demo."""
+    found = sorted((folder_of(home) / "ledgers").glob("[0-9]*.sqlite"))
+    if not found:
+        raise NotFound(f"{home}: no ledger of ads; make one with `liner ad-targeting demo`")
+    return found[-1]
+
+
+def open_ledger(home: Path, policy: Policy, clock: Clock, fresh: bool = False) -> Ledger:
+    """The newest ledger, or a fresh one with the campaigns' budgets."""
+    if not fresh:
+        return Ledger(newest_ledger(home), clock)
+    folder = folder_of(home) / "ledgers"
+    path = folder / f"{len(list(folder.glob('[0-9]*.sqlite'))) + 1:04d}.sqlite"
+    ledger = Ledger(path, clock)
+    campaigns = policy.campaigns
+    ledger.set_budgets(dict(zip(campaigns.campaign_id.tolist(), campaigns.budget.tolist(), strict=True)))
+    return ledger

@@ -1,0 +1,224 @@
+"""Ads over HTTP: decide a break, report what became of it, and ask why.
+
+An answer leaves only after the ledger holds it. A decision's id makes a retry harmless: the same id gets the first answer. Reports may
+come twice, late, or about what never was; each gets its outcome and moves money at most once.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from secrets import token_hex
+from threading import Thread
+from time import sleep
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request, Response
+from fastapi import Path as InPath
+from pydantic import BaseModel, Field
+
+from ad_targeting.ask import BreakRequest, to_ask
+from ad_targeting.decide import Record, read_record
+from ad_targeting.desk import Desk
+from ad_targeting.ledger import MAX_MICROS, Outcome, Report
+from ad_targeting.live import Explained, Live
+from ad_targeting.publish import folder_of
+from ad_targeting.records import RATINGS, Reason
+from shared.bootstrap import Engines
+from shared.errors import BadInput, Conflict, NotFound
+from shared.world.ads import CATEGORIES, CONTEXTS
+from shared.world.countries import CODES
+from shared.world.schema import AGE_BANDS
+
+BECAUSE = {
+    Reason.SERVED: "played",
+    Reason.FLIGHT: "its flight has not begun, or is over",
+    Reason.COUNTRY: "it is for other countries",
+    Reason.CONTEXT: "it is for another context",
+    Reason.HOUR: "it is for other hours",
+    Reason.AGE: "it is for other ages",
+    Reason.CONSENT: "it is for certain ages, and the listener gave no consent to use theirs",
+    Reason.MINOR: "the listener is, or may be, under 18",
+    Reason.SAFETY: "what plays is beyond the brand's rating",
+    Reason.CAP: "the listener had it often enough today",
+    Reason.BUDGET: "less is left than it would cost",
+    Reason.SEPARATION: "a better ad of its category or advertiser is in this break",
+    Reason.FLOOR: "the listener's staying is worth more than it pays",
+    Reason.OUTBID: "others were worth more",
+    Reason.LENGTH: "it is too long for what is left of the break",
+}
+Decision = Annotated[str, InPath(max_length=64)]
+Campaign = Annotated[int, InPath(ge=0, lt=1 << 31)]
+SHOWN = 30
+
+
+class Event(BaseModel, extra="forbid"):
+    """What a player reports of one ad."""
+
+    decision: str = Field(max_length=64)
+    slot: int = Field(ge=0, lt=16)
+    kind: Literal["played", "skipped", "tapped"]
+
+
+class Budget(BaseModel, extra="forbid"):
+    """A campaign's new budget of the day."""
+
+    budget_micros: int = Field(ge=0, le=MAX_MICROS)
+
+
+def router(engines: Engines) -> APIRouter:
+    """The routes, over what is published under LINER_HOME."""
+    live = Live(engines.settings.home, engines.clock)
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        yield
+        live.close()
+
+    api = APIRouter(tags=["ad-targeting"], lifespan=lifespan)
+
+    @api.post("/ad-targeting/decide")
+    def decide(asked: BreakRequest) -> dict[str, Any]:
+        """The ads of one break, best first, booked; none means a house ad (nobody may play and pay) or silence (nobody pays enough)."""
+        return answer(live.desk(), asked, live.now())
+
+    @api.post("/ad-targeting/events")
+    def events(event: Event) -> dict[str, str]:
+        """Report that an ad was played, skipped or tapped; the outcome says what that changed."""
+        desk = live.desk()
+        if event.kind == "tapped":
+            return {"outcome": desk.ledger.respond(event.decision, event.slot)}
+        (outcome,) = desk.settle([Report(event.decision, event.slot, event.kind == "played")])
+        return {"outcome": outcome}
+
+    @api.get("/ad-targeting/decisions")
+    def decisions() -> dict[str, Any]:
+        """The newest decisions."""
+        desk = live.desk()
+        return {"decisions": [brief(desk, read_record(line)) for line in desk.ledger.newest(SHOWN)]}
+
+    @api.get("/ad-targeting/decisions/{decision}")
+    def explain(decision: Decision) -> dict[str, Any]:
+        """Why each campaign was or was not in a break: the decision made again from its audit record."""
+        return explained(live.desk(), live.explain(decision))
+
+    @api.get("/ad-targeting/campaigns")
+    def campaigns() -> dict[str, Any]:
+        """Every campaign with its price λ and where its budget is."""
+        desk = live.desk()
+        columns, shadow = desk.decider.policy.campaigns, desk.decider.policy.shadow
+        about = {
+            number: {"advertiser": advertiser, "category": CATEGORIES[category], "shadow": price}
+            for number, advertiser, category, price in zip(
+                *(column.tolist() for column in (columns.campaign_id, columns.advertiser, columns.category, shadow)),
+                strict=True,
+            )
+        }
+        return {"campaigns": [{**each._asdict(), **about.get(each.campaign, {})} for each in desk.ledger.balances()]}
+
+    @api.put("/ad-targeting/campaigns/{campaign}/budget")
+    def edit(campaign: Campaign, budget: Budget) -> dict[str, int]:
+        """Edit a budget; a cut below what is spent and promised stops the campaign there. Returns the budget in force."""
+        desk = live.desk()
+        if campaign not in desk.decider.policy.campaigns.campaign_id:
+            raise NotFound(f"campaign {campaign}: not in the policy; GET /ad-targeting/campaigns lists them")
+        in_force = desk.ledger.set_budgets({campaign: budget.budget_micros})
+        return {"campaign": campaign, "budget_micros": in_force[campaign]}
+
+    @api.get("/ad-targeting/pacing")
+    def pacing() -> dict[str, Any]:
+        """Spending by quarter of an hour, live."""
+        return live.pacing()
+
+    @api.get("/ad-targeting/policies")
+    def policies() -> dict[str, Any]:
+        """The last demo's day by every policy: share of the bound, and spending by quarter of an hour."""
+        return published(live, "pacing")
+
+    @api.get("/ad-targeting/frontier")
+    def frontier() -> dict[str, Any]:
+        """Revenue against retention, a point for each κ."""
+        return published(live, "frontier")
+
+    @api.get("/ad-targeting/names")
+    def names() -> dict[str, Any]:
+        """What requests may name."""
+        return {"countries": CODES, "ages": AGE_BANDS, "contexts": CONTEXTS, "ratings": RATINGS}
+
+    @api.post("/ad-targeting/play", status_code=202, include_in_schema=False)
+    def play(request: Request) -> Any:
+        """Play the demo's day through this service, from full budgets. One at a time."""
+        origin = request.headers.get("origin")  # absent from what is no browser
+        if origin and urlsplit(origin).netloc != request.headers.get("host"):
+            return Response("only from this page", status_code=403)
+        live.desk()
+        if live.playing.is_set():
+            raise Conflict("the day is being played; watch it on /ad-targeting/pacing")
+        live.playing.set()
+        Thread(target=live.play_day, args=(sleep,), daemon=True).start()
+        return {"status": "started"}
+
+    return api
+
+
+def answer(desk: Desk, asked: BreakRequest, now: int) -> dict[str, Any]:
+    """Decide and book, or find what was booked under that id."""
+    day = int(desk.decider.policy.day[0])
+    ticket = desk.answer(to_ask(asked, asked.decision or token_hex(8), now, day))
+    line = ticket.booking.record
+    if ticket.outcome is Outcome.TAKEN:
+        line = desk.ledger.record(ticket.booking.decision)
+    return brief(desk, read_record(line))
+
+
+def brief(desk: Desk, record: Record) -> dict[str, Any]:
+    """A decision as a player needs it."""
+    columns = desk.decider.policy.campaigns
+    row = {number: at for at, number in enumerate(columns.campaign_id.tolist())}
+    ads = [
+        {
+            "slot": slot,
+            "campaign": ad.campaign,
+            "micros": ad.micros,
+            "duration_ms": int(columns.duration[row[ad.campaign]]),
+        }
+        for slot, ad in enumerate(record.played)
+        if ad.campaign in row
+    ]
+    _, moment, user, country, age, context, hour, rating, consent, slots = record.request
+    asked = {
+        "moment_ms": moment, "user": user, "country": CODES[country] if country >= 0 else None, "hour": hour,
+        "age": AGE_BANDS[age] if age >= 0 else None, "context": CONTEXTS[context], "rating": RATINGS[rating],
+        "consent": bool(consent), "slots": slots,
+    }  # fmt: skip
+    return {"decision": record.decision, "ads": ads, "request": asked}
+
+
+def explained(desk: Desk, found: Explained) -> dict[str, Any]:
+    """A decision with every campaign's reason, the played and the nearest losers first."""
+    columns = desk.decider.policy.campaigns
+    category = dict(zip(columns.campaign_id.tolist(), columns.category.tolist(), strict=True))
+    rows = sorted(found.reasons, key=lambda each: (each.reason is not Reason.SERVED, -each.value, each.campaign_id))
+    reasons = [
+        {
+            "campaign": each.campaign_id, "category": CATEGORIES[category[each.campaign_id]] if each.campaign_id in category else None,
+            "reason": each.reason.name, "because": BECAUSE[each.reason], "price_micros": each.price, "value_micros": each.value,
+        }
+        for each in rows
+    ]  # fmt: skip
+    dear = any(each.reason is Reason.FLOOR for each in rows)
+    instead = None if found.record.played else "silence" if dear else "house ad"
+    about = {"policy": found.record.policy, "prices": found.record.prices, "replays_identically": found.identical}
+    return {**brief(desk, found.record), **about, "instead": instead, "slots": found.slots, "campaigns": reasons}
+
+
+def published(live: Live, name: str) -> dict[str, Any]:
+    """A JSON file that the last demo wrote."""
+    path = folder_of(live.home) / f"{name}.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise NotFound(f"{path}: not there; make it with `liner ad-targeting demo`") from error
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}; make it again with `liner ad-targeting demo`") from error
+    return found
