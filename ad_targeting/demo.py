@@ -1,0 +1,157 @@
+"""What `liner ad-targeting demo`, `simulate` and `frontier` show."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ad_targeting import frontier as f
+from ad_targeting.bound import solve, spots
+from ad_targeting.simulate import Day, compare, make_day
+from shared.bootstrap import engines
+from shared.output import print_json, print_next, short, size_of
+from shared.svg import Axis, line_plot
+
+CURVES = 6
+"""Campaigns whose spending the page draws."""
+
+
+def demo(slots: int, campaigns: int, seed: int, as_json: bool) -> None:
+    """A day under every policy, then the frontier; what the page and the service need is published beside."""
+    with engines() as opened:
+        home = opened.settings.home / "ad_targeting"
+    home.mkdir(parents=True, exist_ok=True)
+    day = make_day(seed, slots, campaigns, "normal")
+    report = compare(day)
+    if not as_json:
+        print_day(day, "normal", report)
+    points = draw_frontier(day, seed)
+    files = publish(home, day, report, points)
+    if as_json:
+        print_json({"day": plain(report), "frontier": to_json(points), "files": [str(file) for file in files]})
+        return
+    print_frontier(points)
+    print()
+    for file in files:
+        print(f"{short(file)}  {size_of(file)}")
+    print_next("liner ad-targeting capacity --listeners 1e9", "liner console", "ad_targeting/README.md")
+
+
+def simulate(scenario: str, slots: int, campaigns: int, seed: int, as_json: bool) -> None:
+    """One scenario under every policy."""
+    day = make_day(seed, slots, campaigns, scenario)
+    report = compare(day)
+    if as_json:
+        print_json({"scenario": scenario, "seed": seed, "slots": slots, "campaigns": campaigns, **plain(report)})
+    else:
+        print_day(day, scenario, report)
+
+
+def frontier(slots: int, campaigns: int, seed: int, as_json: bool) -> None:
+    """The frontier alone."""
+    points = draw_frontier(make_day(seed, slots, campaigns, "normal"), seed)
+    if as_json:
+        print_json(to_json(points))
+    else:
+        print_frontier(points)
+
+
+def plain(report: dict[str, Any]) -> dict[str, Any]:
+    """A report without its arrays."""
+    policies = {
+        name: {key: value for key, value in found.items() if key != "outcome"}
+        for name, found in report["policies"].items()
+    }
+    return {key: report[key] for key in report if key not in ("shadow", "policies")} | {"policies": policies}
+
+
+def print_day(day: Day, scenario: str, report: dict[str, Any]) -> None:
+    """One line a policy: revenue, share of the bound, distance from the optimum's spending."""
+    breaks = day.today.breaks
+    print(f"{scenario} day: {breaks.slots.sum():,} slots in {breaks.moment.size:,} breaks, {day.group.size} campaigns")
+    print(f"nobody can earn more than {report['bound_micros'] / 1e6:,.2f} € (weak duality); earned:\n")
+    print(f"{'policy':30}{'revenue €':>12}{'of the bound':>14}{'spend error: mean':>20}{'p95':>8}{'overspent':>12}")
+    for name, found in sorted(report["policies"].items(), key=lambda item: item[1]["revenue_micros"]):
+        errors = f"{found['spend_error_mean']:>20.2%}{found['spend_error_p95']:>8.1%}"
+        print(
+            f"{name:30}{found['revenue_micros'] / 1e6:>12,.2f}{found['share_of_bound']:>14.2%}{errors}{found['overspent_micros']:>12}"
+        )
+
+
+def draw_frontier(day: Day, seed: int) -> dict[str, list[f.Point]]:
+    """The points of every policy, for the listeners of the day's yesterday."""
+    floor = np.zeros(day.yesterday.breaks.moment.size)
+    shadow = solve(day.yesterday, day.market.campaigns.budget, day.group, floor, rounds=20).shadow
+    played = spots(day.yesterday, day.group, shadow, floor)
+    return f.frontier(f.audience(day.market, day.yesterday, played, shadow), seed)
+
+
+def to_json(points: dict[str, list[f.Point]]) -> dict[str, Any]:
+    """Settings, micros a listener, retention and load by policy; `points` are ours, their setting is κ."""
+    ours = [
+        {"kappa": p.setting, "revenue_micros": p.revenue, "retention": p.retention, "load": p.load}
+        for p in points[f.OURS]
+    ]
+    policies = {name: [p._asdict() for p in found] for name, found in points.items()}
+    return {"points": ours, **f.summary(points), "policies": policies}
+
+
+def print_frontier(points: dict[str, list[f.Point]]) -> None:
+    """Where each policy stands, and what beats filling everything."""
+    fill, summary = points[f.FILL][0], f.summary(points)
+    print("\nrevenue against retention over half a year, fill every slot = 100:\n")
+    for name, found in points.items():
+        marks = "  ".join(
+            f"{p.revenue / fill.revenue * 100:5.1f} @ {p.retention:.1%}" for p in found[:: max(1, len(found) // 5)]
+        )
+        print(f"{name:34}{marks}")
+    best = summary["beats_fill_all"]
+    if best:
+        more, longer = best["revenue"] / fill.revenue - 1, (best["retention"] - fill.retention) * 100
+        print(
+            f"\nκ = {best['setting']:g} beats «fill every slot» on both axes: {more:+.1%} revenue, {longer:+.1f} points retention"
+        )
+    for level, found in summary["equal_retention"].items():
+        over = f"{found['over_reserve']:+.1%} over the best single reserve, {found['over_cap']:+.1%} over a cap on ads an hour"
+        print(f"at {level}: ours earns {over}")
+
+
+def publish(home: Path, day: Day, report: dict[str, Any], points: dict[str, list[f.Point]]) -> list[Path]:
+    """Write the frontier as SVG and JSON, and the pacing curves, under `home`."""
+    files = {
+        "frontier.svg": frontier_svg(points),
+        "frontier.json": json.dumps(to_json(points), allow_nan=False),
+        "pacing.json": json.dumps(curves(day, report), allow_nan=False),
+    }
+    for name, text in files.items():
+        (home / name).write_text(text)
+    return [home / name for name in files]
+
+
+def frontier_svg(points: dict[str, list[f.Point]]) -> str:
+    """Revenue over retention, a line a policy."""
+    fill = points[f.FILL][0].revenue
+    shown = (f.OURS, f.RESERVE, "thinning", f.CAP)
+    lines: dict[str, Sequence[tuple[float, float]]] = {
+        name: [(100 * p.retention, 100 * p.revenue / fill) for p in points[name]] for name in shown
+    }
+    return line_plot("", Axis("listeners who stay half a year, %"), Axis("revenue, fill every slot = 100"), lines)
+
+
+def curves(day: Day, report: dict[str, Any]) -> dict[str, Any]:
+    """Spending at each quarter of an hour, in all and of the largest campaigns."""
+    campaigns = day.market.campaigns
+    largest = np.argsort(-campaigns.budget, kind="stable")[:CURVES].tolist()
+    ids = {int(campaigns.campaign_id[at]): at for at in largest}
+    policies = {}
+    for name, found in report["policies"].items():
+        curve = found["outcome"].curve
+        policies[name] = {
+            "share_of_bound": found["share_of_bound"],
+            "curve": curve.sum(axis=1).tolist(),
+            "campaigns": {str(campaign): curve[:, at].tolist() for campaign, at in ids.items()},
+        }
+    budgets = {str(campaign): int(campaigns.budget[at]) for campaign, at in ids.items()}
+    return {"scenario": "normal", "budgets": budgets, "policies": policies}

@@ -1,0 +1,161 @@
+"""Revenue against retention: half a year of listeners who hear ads, and some of whom leave because of them.
+
+A slot is worth what it adds to a paced day, price·(1−λ): a budget that is not spent here is spent elsewhere. Unsold slots go to a
+network for a remnant price. A policy says which slots play; the load (ads an hour of the last week)
+moves hours and leaving by the published constants (`shared.world.ads_churn`). Leaving is kept as a probability, and all policies
+meet the same slots, so two policies differ by what they do and not by luck. The churn price of an ad is κ × lifetime value × the
+hazard that it adds: κ draws the frontier. Caps on ads an hour, thinning and one reserve for all are what it is compared with.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ad_targeting.bound import Spots
+from ad_targeting.records import Log
+from ad_targeting.serve import coin
+from ad_targeting.world import Market
+from shared.world import ads_churn
+
+Floats = NDArray[np.float64]
+
+DAYS, SLOTS_AN_HOUR = 180, 8
+KAPPAS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
+SOLD, REMNANT = 0.6, 2_500.0
+"""Share of slots that campaigns of one's own fill; the rest is sold off at about so many micros."""
+FILL, CAP, RESERVE, OURS = (
+    "fill every slot",
+    "cap on ads an hour",
+    "one reserve for all",
+    "churn price, shrunk sensitivity",
+)
+NOISE = 1.0
+"""Standard error of a listener's own estimate of log sensitivity; the truth spreads by 0.6."""
+
+
+class Audience(NamedTuple):
+    """Columns [listeners] of who listens, and their slots' values: pool[first[u]:first[u + 1]], micros."""
+
+    engagement: Floats
+    sensitivity: Floats
+    lifetime_value: Floats
+    first: NDArray[np.int64]
+    pool: Floats
+
+
+class Point(NamedTuple):
+    """One setting of a policy: micros a listener, the share of listeners who stay, ads an hour."""
+
+    setting: float
+    revenue: float
+    retention: float
+    load: float
+
+
+def audience(market: Market, log: Log, spots: Spots, shadow: Floats) -> Audience:
+    """The listeners of a day's log with what the paced day paid in their slots."""
+    user = log.breaks.user[spots.position]
+    rng = np.random.default_rng(np.random.SeedSequence([market.seed, 8]))
+    unsold = rng.random(user.size) >= SOLD
+    remnant = REMNANT * np.exp(rng.normal(0, 1.0, user.size))
+    value = np.where(unsold, remnant, spots.price * (1 - shadow[spots.ad]))
+    order = np.argsort(user, kind="stable")
+    who, count = np.unique(user, return_counts=True)
+    return Audience(
+        market.listeners.engagement[who],
+        market.stakes.sensitivity[who],
+        market.stakes.lifetime_value[who],
+        np.concatenate([[0], np.cumsum(count)]),
+        value[order],
+    )
+
+
+def frontier(people: Audience, seed: int) -> dict[str, list[Point]]:
+    """Points by policy, from filling everything to filling little."""
+    count = people.engagement.size
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 7]))
+    noisy = np.exp(np.log(people.sensitivity) + rng.normal(0, NOISE, count))
+    mean = np.ones(count)
+    spread = float(np.log(people.sensitivity).var())
+    shrunk = noisy ** (spread / (spread + NOISE**2))
+    zero, always, no_cap = np.zeros(count), 1.0, 1e9
+
+    def floors(sensitivity: Floats, kappa: float) -> Floats:
+        return kappa * people.lifetime_value * ads_churn.marginal_hazard(people.engagement, sensitivity)
+
+    reserves = np.quantile(people.pool, np.linspace(0, 0.9, 16))
+    return {
+        FILL: [_point(people, 0.0, zero, no_cap, always)],
+        CAP: [_point(people, cap, zero, cap, always) for cap in (7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0)],
+        "thinning": [_point(people, q, zero, no_cap, q) for q in (0.9, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2)],
+        RESERVE: [_point(people, r, np.full(count, r), no_cap, always) for r in reserves.tolist()],
+        "churn price, noisy sensitivity": [_point(people, k, floors(noisy, k), no_cap, always) for k in KAPPAS],
+        "churn price, mean sensitivity": [_point(people, k, floors(mean, k), no_cap, always) for k in KAPPAS],
+        OURS: [_point(people, k, floors(shrunk, k), no_cap, always) for k in KAPPAS],
+        "churn price, true sensitivity": [
+            _point(people, k, floors(people.sensitivity, k), no_cap, always) for k in KAPPAS
+        ],
+    }
+
+
+def summary(points: dict[str, list[Point]]) -> dict[str, Any]:
+    """Fill-all, the best point of ours that beats it on both axes, and ours over reserve and cap at equal retention, by points gained."""
+    fill, ours = points[FILL][0], points[OURS]
+    better = [point for point in ours if point.retention > fill.retention and point.revenue > fill.revenue]
+    levels = {}
+    for gain in (0.02, 0.04, 0.06, 0.08):
+        at = {name: revenue_at(points[name], fill.retention + gain) for name in (OURS, RESERVE, CAP)}
+        levels[f"+{100 * gain:.0f} points"] = {
+            "retention": fill.retention + gain,
+            "revenue": at[OURS] / fill.revenue,
+            "over_reserve": at[OURS] / at[RESERVE] - 1,
+            "over_cap": at[OURS] / at[CAP] - 1,
+        }
+    best = max(better, key=lambda point: point.revenue, default=None)
+    return {"fill_all": fill._asdict(), "beats_fill_all": best and best._asdict(), "equal_retention": levels}
+
+
+def _point(people: Audience, setting: float, floor: Floats, cap: float, share: float) -> Point:
+    revenue, stayed, load = _half_year(people, floor, cap, share)
+    return Point(setting, revenue, stayed, load)
+
+
+def revenue_at(points: list[Point], retention: float) -> float:
+    """Revenue of a policy at a retention, linear between its settings; nan beyond them."""
+    ordered = sorted(points, key=lambda point: point.retention)
+    stayed, revenue = [point.retention for point in ordered], [point.revenue for point in ordered]
+    return float(np.interp(retention, stayed, revenue, left=np.nan, right=np.nan))
+
+
+@njit(cache=True, nogil=True)
+def _half_year(people: Any, floor: Any, cap: float, share: float) -> Any:
+    """(micros a listener, share who stay, ads an hour) when slots above floor[listener] play, at most `cap` an hour, each with
+    chance `share`."""
+    revenue, stayed, heard, listened = 0.0, 0.0, 0.0, 0.0
+    count = people.engagement.size
+    for u in range(count):
+        first, size = people.first[u], people.first[u + 1] - people.first[u]
+        usual = ads_churn.LEAVE_LOGIT + ads_churn.ENGAGEMENT_LOGIT * np.log2(max(people.engagement[u], 0.05))
+        stays, load = 1.0, ads_churn.USUAL_LOAD
+        for day in range(DAYS):
+            reached = 1 - (1 - 1 / ads_churn.LONG_RUN) * np.exp(-(day / 30) / 5)
+            more = people.sensitivity[u] * (load - ads_churn.USUAL_LOAD)
+            hours = people.engagement[u] * max(1 + reached * ads_churn.HOURS_PER_AD * more, 0.1)
+            offered = hours * SLOTS_AN_HOUR
+            slots = int(offered + coin(u, 4096 * day))
+            played = 0
+            for n in range(slots):
+                chance = coin(u, 4096 * day + 1 + 2 * n)
+                value = people.pool[first + int(coin(u, 4096 * day + 2 + 2 * n) * size)]
+                if value > floor[u] and chance < share and played < cap * hours:
+                    played += 1
+                    revenue += stays * value
+            heard += stays * played
+            listened += stays * hours
+            load += (played / max(hours, 0.05) - load) / 7
+            logit = usual + ads_churn.LOGIT_PER_AD * people.sensitivity[u] * (load - ads_churn.USUAL_LOAD)
+            stays *= (1 - 1 / (1 + np.exp(-logit))) ** (1 / 60)
+        stayed += stays
+    return revenue / count, stayed / count, heard / listened
