@@ -63,7 +63,7 @@ class Desk:
         self._met: OrderedDict[tuple[int, int], dict[int, int]] = OrderedDict()
         self._deciding, self._booking = Lock(), Lock()
         self._waiting: deque[Ticket] = deque()
-        self._read_again()
+        self.read_again()
         self.reprice(decider.policy.shadow)
 
     def answer(self, ask: Ask) -> Ticket:
@@ -73,7 +73,7 @@ class Desk:
             self.book(ticket)
             if ticket.outcome in FINAL:
                 return ticket
-            self._read_again()
+            self.read_again()
         return self._silence(ask)
 
     def decide(self, ask: Ask) -> Ticket:
@@ -154,7 +154,7 @@ class Desk:
                 for at, held in slices.items():
                     self.left[at] += held.more
 
-    def _read_again(self) -> None:
+    def read_again(self) -> None:
         """Somebody else changed what memory holds: book what waits, then take slices and days as the ledger has them."""
         with self._booking, self._deciding:  # in this order everywhere
             self._book_waiting()

@@ -145,6 +145,7 @@ class Live:
         budgets = np.array([balance.budget for balance in mine])
         left = budgets - [balance.reserved + balance.spent for balance in mine]
         desk.reprice(pacer.prices(Now(quarter * 15, budgets, left, seen)))
+        desk.read_again()  # a quarter of an hour has passed at once: the leases are over
 
     def _serve(self, breaks: Breaks, rows: range) -> None:
         """Decide, book and settle some breaks of the day."""
