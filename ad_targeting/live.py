@@ -135,7 +135,9 @@ class Live:
             self._reprice(pacer, quarter, until(today, low))
             for first in range(low, high, BATCH):
                 self._serve(today, range(first, min(first + BATCH, high)))
-            self._moment = self._day + (quarter + 1) * QUARTER_MS
+            self._moment = min(
+                self._day + (quarter + 1) * QUARTER_MS, self._day + DAY_MS - 1
+            )  # midnight is another day's
             wait(FRAME_SECONDS)
 
     def _reprice(self, pacer: Pacer, quarter: int, seen: Breaks) -> None:

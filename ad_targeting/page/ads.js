@@ -2,7 +2,8 @@
 import { chart, ticks } from "./lines.js";
 
 const $ = (id) => document.getElementById(id);
-const euros = (micros) => `€${(micros / 1e6).toLocaleString("en", { maximumFractionDigits: micros < 1e6 ? 3 : 0 })}`;
+const euros = (micros) => `€${(micros / 1e6).toLocaleString("en", { maximumFractionDigits: 0 })}`;
+const cents = (micros) => `${(micros / 1e4).toFixed(2)} ¢`;
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 let frontier = null, chosen = null, timer = null;
 
@@ -131,7 +132,7 @@ async function explain(decision) {
   table.append(row("th", "Campaign", "Category", "Why", "Price", "Value"));
   for (const each of found.campaigns) {
     const priced = each.price_micros > 0;
-    const line = row("td", each.campaign, each.category, each.because, priced ? euros(each.price_micros) : "", priced ? euros(each.value_micros) : "");
+    const line = row("td", each.campaign, each.category, each.because, priced ? cents(each.price_micros) : "", priced ? cents(each.value_micros) : "");
     line.classList.toggle("served", each.reason === "SERVED");
     table.append(line);
   }
