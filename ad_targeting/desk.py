@@ -135,7 +135,7 @@ class Desk:
         """Impressions of campaigns, by index, that a listener had on a local day."""
         met = self._met.get((user, day))
         if met is None:
-            known = self.ledger.exposures(user, day)
+            known = self.ledger.books.exposures(user, day)
             met = {self._index[campaign]: count for campaign, count in known.items() if campaign in self._index}
             self._met[user, day] = met
             if len(self._met) > REMEMBERED:

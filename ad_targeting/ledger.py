@@ -5,7 +5,7 @@ decides is *booked* before the answer leaves: one transaction moves the price fr
 and writes the audit record. A played ad is *settled* (spent), a skipped or forgotten one released. Whoever dies holds nothing for long:
 leases and reservations end, and a sweep returns them.
 
-Every movement is a row of `audit`, written in the transaction that moves the balance; `check` compares the two to the micro. The sum
+Every movement is a row of `audit`, written in the transaction that moves the balance; `books.check` compares the two to the micro. The sum
 that must not pass the budget is a CHECK of the schema, so that not even a wrong line of ours could overspend. A key of idempotency (the
 decision, its slot) is written in the same transaction too: recorded earlier, a crash would lose the movement, later, double it.
 """
@@ -18,8 +18,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+from ad_targeting.books import Balance, Books, explained
 from shared.clock import Clock
-from shared.errors import BadInput, CheckFailed, LinerError, NotFound
+from shared.errors import BadInput, NotFound
 
 MAX_MICROS = (1 << 53) - 1  # beyond it a browser, a Lua script or a float64 would round money
 LEASE_MS = 60_000
@@ -51,26 +52,6 @@ create table if not exists audit (
     decision text, slot integer
 );
 """
-SUMS = """
-select campaign, sum(micros * (kind = 'budget')), sum(micros * ((kind = 'lease') - (kind in ('return', 'reserve')))),
-       sum(micros * ((kind = 'reserve') - (kind in ('spend', 'release')))), sum(micros * (kind = 'spend'))
-from audit group by campaign order by campaign
-"""
-
-
-class Balance(NamedTuple):
-    """Of one campaign, in micros; what is left of the budget is free."""
-
-    campaign: int
-    budget: int
-    leased: int
-    reserved: int
-    spent: int
-
-    @property
-    def free(self) -> int:
-        """What may still be leased."""
-        return self.budget - self.leased - self.reserved - self.spent
 
 
 class Slice(NamedTuple):
@@ -129,14 +110,16 @@ class Ledger:
         self.path, self._clock, self._lock = path, clock, Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        with self._errors():
+        with explained(self.path):
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
             if not self._connection.execute("select 1 from sqlite_master where name = 'audit'").fetchone():
                 self._connection.executescript(f"begin immediate; {SCHEMA} commit;")
+        self.books = Books(path)
 
     def close(self) -> None:
         """Close the file."""
+        self.books.close()
         with self._lock:
             self._connection.close()
 
@@ -204,73 +187,10 @@ class Ledger:
                 self._end(now, decision, slot, campaign, micros, "release")
         return leases, len(overdue)
 
-    def balances(self) -> list[Balance]:
-        """Every account, by campaign."""
-        with self._lock, self._errors():
-            rows = self._connection.execute(
-                "select campaign, budget, leased, reserved, spent from accounts order by campaign"
-            )
-            return [Balance(*row) for row in rows]
-
-    def record(self, decision: str) -> bytes:
-        """The audit record of a decision; NotFound when it was never booked."""
-        with self._lock, self._errors():
-            row = self._row("select record from decisions where id = ?", decision)
-        if row is None:
-            raise NotFound(f"decision {decision!r}: never booked; take an id that the service returned")
-        return bytes(row[0])
-
-    def newest(self, count: int) -> list[bytes]:
-        """The audit records that were booked last, newest first."""
-        with self._lock, self._errors():
-            rows = self._connection.execute("select record from decisions order by seq desc limit ?", (count,))
-            return [bytes(record) for (record,) in rows]
-
-    def slots(self, decision: str) -> dict[int, str]:
-        """What became of a decision's ads, by slot: reserved, spent or released."""
-        with self._lock, self._errors():
-            query = "select slot, state from reservations where decision = ? order by slot"
-            return dict(self._connection.execute(query, (decision,)))
-
-    def spending(self, since_ms: int, step_ms: int) -> list[tuple[int, int, int]]:
-        """(step, campaign, micros spent in it), steps of `step_ms` counted from `since_ms`."""
-        with self._lock, self._errors():
-            query = "select (at_ms - ?) / ?, campaign, sum(micros) from audit where kind = 'spend' group by 1, 2 order by 1, 2"
-            return self._connection.execute(query, (since_ms, step_ms)).fetchall()
-
     def keep_prices(self, name: str, shadow: bytes) -> None:
         """Keep prices under their name, for whoever replays a decision made at them."""
         with self._transaction():
             self._execute("insert or ignore into prices values (?, ?)", name, shadow)
-
-    def prices(self, name: str) -> bytes:
-        """Prices that were kept; NotFound when there are none of that name."""
-        with self._lock, self._errors():
-            row = self._row("select shadow from prices where name = ?", name)
-        if row is None:
-            raise NotFound(f"prices {name!r}: never kept in {self.path}; take a record of this ledger")
-        return bytes(row[0])
-
-    def exposures(self, user: int, day: int) -> dict[int, int]:
-        """How often a user met each campaign on a local day."""
-        with self._lock, self._errors():
-            query = "select campaign, count from exposures where user = ? and day = ? order by campaign"
-            return dict(self._connection.execute(query, (user, day)))
-
-    def check(self) -> int:
-        """Compare balances with the sums of their audit rows, and with the leases; rows of audit, CheckFailed if any differs."""
-        with self._transaction():
-            balances = {row[0]: row for row in self._connection.execute("select * from accounts")}
-            sums = {row[0]: row for row in self._connection.execute(SUMS)}
-            leased = dict(self._connection.execute("select campaign, sum(micros) from leases group by campaign"))
-            (rows,) = self._row("select count(*) from audit") or (0,)
-        for campaign in sorted(balances.keys() | sums.keys()):
-            if balances.get(campaign) != sums.get(campaign) or balances[campaign][2] != leased.get(campaign, 0):
-                raise CheckFailed(
-                    f"{self.path}: campaign {campaign}: balance {balances.get(campaign)}, audit {sums.get(campaign)},"
-                    f" leases {leased.get(campaign, 0)}; stop spending and restore the file"
-                )
-        return int(rows)
 
     def _set_budget(self, campaign: int, micros: int, now: int) -> int:
         self._execute("insert or ignore into accounts (campaign, budget) values (?, 0)", campaign)
@@ -392,7 +312,7 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[int]:
         """All or nothing, one writer at a time; yields the time at which it holds the lock."""
-        with self._lock, self._errors():
+        with self._lock, explained(self.path):
             self._connection.execute("begin immediate")
             try:
                 yield self._clock()
@@ -400,15 +320,6 @@ class Ledger:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise LinerError(f"{self.path}: {error}; what was committed before still stands") from error
-        except sqlite3.DatabaseError as error:
-            raise BadInput(f"{self.path}: {error}; restore the file or delete it") from error
 
 
 def check_micros(field: str, micros: int) -> None:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ad_targeting import policy as policies
+from ad_targeting.books import Balance
 from ad_targeting.decide import SPOT_MS, Decider, Reasoned, Record, read_record
 from ad_targeting.desk import Ask, Desk, answer_all
-from ad_targeting.ledger import Balance, Ledger, Outcome, Report
+from ad_targeting.ledger import Ledger, Outcome, Report
 from ad_targeting.pacing import Now, Pacer
 from ad_targeting.publish import QUARTER_MS, folder_of, newest_ledger, open_ledger, read_market
 from ad_targeting.records import Breaks, Request
@@ -72,19 +73,19 @@ class Live:
     def explain(self, decision: str) -> Explained:
         """Make a booked decision again, with the policy and the prices that made it."""
         ledger = self.desk().ledger
-        line = ledger.record(decision)
+        line = ledger.books.record(decision)
         record = read_record(line)
         decider = Decider(policies.load(folder_of(self.home) / "policies", record.policy), record.policy)
-        decider.reprice(np.frombuffer(ledger.prices(record.prices), np.float64).copy())
-        return Explained(record, decider.replay(line) == line, decider.explain(record), ledger.slots(decision))
+        decider.reprice(np.frombuffer(ledger.books.prices(record.prices), np.float64).copy())
+        return Explained(record, decider.replay(line) == line, decider.explain(record), ledger.books.slots(decision))
 
     def pacing(self) -> dict[str, Any]:
         """What was spent by each quarter of an hour so far, all together and by campaign (largest budgets first), micros."""
         ledger, day = self.desk().ledger, self._day
-        balances = sorted(ledger.balances(), key=lambda balance: (-balance.budget, balance.campaign))
+        balances = sorted(ledger.books.balances(), key=lambda balance: (-balance.budget, balance.campaign))
         steps = np.zeros((len(balances), 97), np.int64)
         row = {balance.campaign: at for at, balance in enumerate(balances)}
-        for step, campaign, micros in ledger.spending(day, QUARTER_MS):
+        for step, campaign, micros in ledger.books.spending(day, QUARTER_MS):
             steps[row[campaign], min(max(step + 1, 0), 96)] += micros
         upto = min(96, (self.now() - day) // QUARTER_MS + 1)
         curves = np.cumsum(steps, axis=1)[:, : upto + 1]
@@ -142,7 +143,7 @@ class Live:
 
     def _reprice(self, pacer: Pacer, quarter: int, seen: Breaks) -> None:
         desk = self.desk()
-        balances = {balance.campaign: balance for balance in desk.ledger.balances()}
+        balances = {balance.campaign: balance for balance in desk.ledger.books.balances()}
         mine = [balances[campaign] for campaign in desk.decider.policy.campaigns.campaign_id.tolist()]
         budgets = np.array([balance.budget for balance in mine])
         left = budgets - [balance.reserved + balance.spent for balance in mine]

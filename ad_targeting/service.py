@@ -95,7 +95,7 @@ def router(engines: Engines) -> APIRouter:
     def decisions() -> dict[str, Any]:
         """The newest decisions."""
         desk = live.desk()
-        return {"decisions": [brief(desk, read_record(line)) for line in desk.ledger.newest(SHOWN)]}
+        return {"decisions": [brief(desk, read_record(line)) for line in desk.ledger.books.newest(SHOWN)]}
 
     @api.get("/ad-targeting/decisions/{decision}")
     def explain(decision: Decision) -> dict[str, Any]:
@@ -114,7 +114,9 @@ def router(engines: Engines) -> APIRouter:
                 strict=True,
             )
         }
-        return {"campaigns": [{**each._asdict(), **about.get(each.campaign, {})} for each in desk.ledger.balances()]}
+        return {
+            "campaigns": [{**each._asdict(), **about.get(each.campaign, {})} for each in desk.ledger.books.balances()]
+        }
 
     @api.put("/ad-targeting/campaigns/{campaign}/budget")
     def edit(campaign: Campaign, budget: Budget) -> dict[str, int]:
@@ -167,7 +169,7 @@ def answer(desk: Desk, asked: BreakRequest, now: int) -> dict[str, Any]:
     ticket = desk.answer(to_ask(asked, asked.decision or token_hex(8), now, day))
     line = ticket.booking.record
     if ticket.outcome is Outcome.TAKEN:
-        line = desk.ledger.record(ticket.booking.decision)
+        line = desk.ledger.books.record(ticket.booking.decision)
     return brief(desk, read_record(line))
 
 

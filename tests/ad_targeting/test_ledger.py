@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ad_targeting.ledger import LEASE_MS, MAX_MICROS, RESERVATION_MS, Balance, Booking, Charge, Ledger, Outcome, Report
+from ad_targeting.books import Balance, explained
+from ad_targeting.ledger import LEASE_MS, MAX_MICROS, RESERVATION_MS, Booking, Charge, Ledger, Outcome, Report
 from shared.errors import BadInput, CheckFailed, NotFound
 
 WORKER, USER, DAY = "w", 5, 20_000
@@ -30,7 +31,7 @@ def clock():
 def ledger(tmp_path, clock):
     opened = Ledger(tmp_path / "ledger.sqlite", clock)
     yield opened
-    opened.check()
+    opened.books.check()
     opened.close()
 
 
@@ -44,7 +45,7 @@ def settle(ledger, decision, slot, played):
 
 
 def only(ledger):
-    (balance,) = ledger.balances()
+    (balance,) = ledger.books.balances()
     return balance
 
 
@@ -84,7 +85,7 @@ def test_a_late_report_is_not_charged(ledger, clock):
 def test_a_report_of_what_was_never_decided_is_unknown(ledger):
     assert settle(ledger, "nobody", 0, True) is Outcome.UNKNOWN
     with pytest.raises(NotFound, match="never booked"):
-        ledger.record("nobody")
+        ledger.books.record("nobody")
 
 
 def test_a_decision_that_is_booked_twice_pays_once(ledger):
@@ -94,7 +95,7 @@ def test_a_decision_that_is_booked_twice_pays_once(ledger):
     assert ledger.book(WORKER, [first, first]) == [Outcome.BOOKED, Outcome.REPEATED]
     assert ledger.book(WORKER, [first._replace(record=b"other")]) == [Outcome.TAKEN]
     assert only(ledger).reserved == 100
-    assert ledger.record("a") == b"{}"
+    assert ledger.books.record("a") == b"{}"
 
 
 def test_a_refused_booking_does_not_use_up_its_key(ledger):
@@ -111,7 +112,7 @@ def test_a_break_is_booked_wholly_or_not_at_all(ledger):
     ledger.set_budgets({2: 10})
     ledger.lease(WORKER, {1: 500, 2: 500})
     assert ledger.book(WORKER, [booking("a", (1, 100), (2, 100))]) == [Outcome.UNFUNDED]
-    assert [balance.reserved for balance in ledger.balances()] == [0, 0]
+    assert [balance.reserved for balance in ledger.books.balances()] == [0, 0]
 
 
 def test_a_slice_is_filled_up_and_held_on(ledger, clock):
@@ -158,9 +159,9 @@ def test_a_response_counts_once_and_only_of_what_was_played(ledger):
 def test_prices_are_kept_by_name(ledger):
     ledger.keep_prices("x", b"12345678")
     ledger.keep_prices("x", b"12345678")
-    assert ledger.prices("x") == b"12345678"
+    assert ledger.books.prices("x") == b"12345678"
     with pytest.raises(NotFound, match="never kept"):
-        ledger.prices("y")
+        ledger.books.prices("y")
 
 
 def test_a_budget_cut_below_what_is_spent_stops_the_campaign_at_once(ledger):
@@ -187,9 +188,9 @@ def test_caps_hold_between_workers_and_count_what_was_played(ledger):
         ledger.lease(worker, {1: 100})
         assert ledger.book(worker, [booking(worker, (1, 10))]) == [Outcome.BOOKED]
     assert ledger.book("x", [booking("more", (1, 10))]) == [Outcome.CAPPED]
-    assert ledger.exposures(USER, DAY) == {1: 3}
+    assert ledger.books.exposures(USER, DAY) == {1: 3}
     settle(ledger, "x", 0, False)
-    assert ledger.exposures(USER, DAY) == {1: 2}
+    assert ledger.books.exposures(USER, DAY) == {1: 2}
     assert ledger.book("x", [booking("more", (1, 10))]) == [Outcome.BOOKED]
 
 
@@ -197,7 +198,7 @@ def test_caps_hold_between_workers_and_count_what_was_played(ledger):
 def test_a_budget_is_whole_micros(ledger, micros):
     with pytest.raises(BadInput, match="expected whole micros"):
         ledger.set_budgets({1: micros})
-    assert ledger.balances() == []
+    assert ledger.books.balances() == []
 
 
 def test_the_highest_budget_can_be_spent_to_the_micro(ledger):
@@ -210,7 +211,7 @@ def test_the_highest_budget_can_be_spent_to_the_micro(ledger):
 
 def test_the_schema_itself_refuses_an_overspend(ledger):
     ledger.set_budgets({1: 10})
-    with pytest.raises(BadInput, match="CHECK constraint"), ledger._errors():
+    with pytest.raises(BadInput, match="CHECK constraint"), explained(ledger.path):
         ledger._connection.execute("update accounts set spent = 11")
 
 
@@ -219,7 +220,7 @@ def test_a_balance_that_its_audit_does_not_explain_is_found(tmp_path, clock):
     ledger.set_budgets({1: 10})
     ledger._connection.execute("update accounts set spent = 1")
     with pytest.raises(CheckFailed, match="campaign 1"):
-        ledger.check()
+        ledger.books.check()
     ledger.close()
 
 
@@ -267,9 +268,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def balanced(self):
-        self.ledger.check()
-        assert sum(balance.spent for balance in self.ledger.balances()) == self.spent
-        assert all(count <= 3 for user in (1, 2, 3) for count in self.ledger.exposures(user, DAY).values())
+        self.ledger.books.check()
+        assert sum(balance.spent for balance in self.ledger.books.balances()) == self.spent
+        assert all(count <= 3 for user in (1, 2, 3) for count in self.ledger.books.exposures(user, DAY).values())
 
     def teardown(self):
         self.ledger.close()

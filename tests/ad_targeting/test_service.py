@@ -82,7 +82,7 @@ def test_a_skipped_ad_costs_nothing_and_does_not_count(client, home):
     assert reports(client, made["decision"], "skipped", "skipped") == ["released", "repeated"]
     assert spent(client) == 0
     ledger = Ledger(newest_ledger(home), lambda: NOON)
-    ledger.check()
+    ledger.books.check()
     ledger.close()
 
 
@@ -195,11 +195,11 @@ def test_the_day_is_played_through_the_same_desk(home):
     assert not live.playing.is_set()
     pacing = live.pacing()
     desk = live.desk()
-    desk.ledger.check()
+    desk.ledger.books.check()
     assert len(pacing["spent_micros"]) == 97
     assert 0.2 < pacing["spent_micros"][-1] / pacing["budget_micros"] <= 1
-    assert pacing["spent_micros"][-1] == sum(balance.spent for balance in desk.ledger.balances())
-    newest = [live.explain(json.loads(line)["decision"]) for line in desk.ledger.newest(5)]
+    assert pacing["spent_micros"][-1] == sum(balance.spent for balance in desk.ledger.books.balances())
+    newest = [live.explain(json.loads(line)["decision"]) for line in desk.ledger.books.newest(5)]
     assert all(found.identical for found in newest)
     live.close()
 

@@ -44,8 +44,8 @@ def test_sixteen_writers_and_kills_overspend_nothing(tmp_path, seed):
     assert set(codes[KILLED:]) == {0}
     assert -signal.SIGKILL in codes[:KILLED]
     ledger = Ledger(path, system_clock)
-    ledger.check()
-    balances = ledger.balances()
+    ledger.books.check()
+    balances = ledger.books.balances()
     assert all(balance.spent <= BUDGET for balance in balances)
     assert sum(balance.spent for balance in balances) > CAMPAIGNS * BUDGET // 2
     charged = facts(path)
@@ -53,8 +53,8 @@ def test_sixteen_writers_and_kills_overspend_nothing(tmp_path, seed):
     ledger.close()
     after = Ledger(path, lambda: system_clock() + LEASE_MS + RESERVATION_MS)
     after.sweep()
-    after.check()
-    assert all((balance.leased, balance.reserved) == (0, 0) for balance in after.balances())
+    after.books.check()
+    assert all((balance.leased, balance.reserved) == (0, 0) for balance in after.books.balances())
     after.close()
 
 
