@@ -1,0 +1,196 @@
+"""One break at a time: what a decision costs, what each part of it costs, what booking costs, and that no rule is ever broken.
+
+The requests are a simulated day's. Every contestant decides the same breaks of two on average, with caps, budgets and separation; times are
+CPU time of one call after the other, in this process, warm. LightGBM's own `predict` on the same eight rows is the peer of the compiled walk.
+"""
+
+import time
+
+import lightgbm
+import numpy as np
+import pytest
+
+from ad_targeting import learn, model, trees
+from ad_targeting.decide import SPOT_MS, TOP, Decider
+from ad_targeting.desk import Ask, Desk, answer_all
+from ad_targeting.ledger import Ledger
+from ad_targeting.live import local_day
+from ad_targeting.policy import Policy, digest
+from ad_targeting.records import Request
+from ad_targeting.world import make_log, make_market
+from shared.clock import DEMO_NOW
+from tests.ad_targeting.test_decide import broken_rule
+
+SLOTS = {"tiny": 4_000, "small": 100_000, "full": 100_000}
+CAMPAIGNS = {"tiny": 60, "small": 200, "full": 200}
+DECISIONS = {"tiny": 300, "small": 20_000, "full": 30_000}
+CHECKED = {"tiny": 300, "small": 50_000, "full": 1_000_000}
+EXPLORED = {"tiny": 4_000, "small": 100_000, "full": 150_000}
+
+
+class Day:
+    """A market, the policy of its night, and its breaks as requests."""
+
+    def __init__(self, size):
+        market = make_market(1, SLOTS[size], CAMPAIGNS[size])
+        rng = np.random.default_rng(np.random.SeedSequence(1))
+        early, late = (learn.explored(make_log(market, d), market.campaigns, rng, EXPLORED[size]) for d in (-2, -1))
+        self.late, self.campaigns = late, market.campaigns
+        breaks = make_log(market, 0).breaks
+        churn = np.array([breaks.churn.mean()])
+        learnt = model.fit(early, late, market.campaigns)
+        shadow = rng.random(len(market.campaigns.bid)) * 0.5
+        self.policy = Policy(market.campaigns, shadow, np.array([0.0, 1.0]), churn, np.array([DEMO_NOW]), learnt)
+        rows = zip(*(column.tolist() for column in breaks[:-1]), strict=True)
+        self.requests = [Request(number, *row) for number, row in enumerate(rows)]
+
+    def decider(self):
+        return Decider(self.policy, digest(self.policy))
+
+
+@pytest.fixture(scope="module")
+def day(bench_size):
+    return Day(bench_size)
+
+
+def timed(benchmark, group, requests, call):
+    """Microseconds of CPU of each call, after some that warm up."""
+    times: list[int] = []
+
+    def run():
+        times.clear()
+        for request in requests:
+            began = time.thread_time_ns()  # CPU: a neighbour's turn on the core is not ours
+            call(request)
+            times.append(time.thread_time_ns() - began)
+
+    for request in requests[:200]:
+        call(request)
+    benchmark.group = group
+    benchmark.pedantic(run, rounds=1)
+    return np.array(times) / 1000
+
+
+def note(benchmark, times, **show):
+    p50, p99, p999 = np.percentile(times, [50, 99, 99.9])
+    benchmark.extra_info.update(p50_us=p50, p99_us=p99, p999_us=p999, decisions=len(times))
+    benchmark.extra_info["show"] = {
+        "CPU p50": f"{p50:.0f} µs",
+        "p99": f"{p99:.0f} µs",
+        "p99.9": f"{p999:.0f} µs",
+        "a second": f"{1e6 / times.mean():,.0f}",
+        **show,
+    }
+
+
+def without_trees(day, monkeypatch, _):
+    decider = day.decider()
+    flat = trees.fit(np.zeros((200, model.MAINS + 1)), np.arange(200) % 2.0, rounds=1)
+    decider.policy = day.policy._replace(model=day.policy.model._replace(trees=flat))
+    left = day.campaigns.budget.copy()
+    return lambda request: decider.choose(request, request.slots * SPOT_MS, {}, left)
+
+
+def with_trees(day, monkeypatch, _):
+    decider, left = day.decider(), day.campaigns.budget.copy()
+    return lambda request: decider.choose(request, request.slots * SPOT_MS, {}, left)
+
+
+def from_memory(day, monkeypatch, folder):
+    """Caps, slices of budgets and the audit record too; all but the disk."""
+    clock = lambda: DEMO_NOW  # noqa: E731
+    ledger = Ledger(folder / "ledger.sqlite", clock)
+    ledger.set_budgets(dict(zip(day.campaigns.campaign_id.tolist(), day.campaigns.budget.tolist(), strict=True)))
+    desk = Desk(day.decider(), ledger, "bench", clock)
+    for request in day.requests:
+        desk._met[request.user, local_day(request)] = {}
+    return lambda request: desk.decide(Ask(str(request.break_id), request, local_day(request), request.slots * SPOT_MS))
+
+
+def lightgbm_predict(day, monkeypatch, _):
+    """The same decision, and beside it what LightGBM's Python call takes for the eight rows that the walk scored."""
+    decide = with_trees(day, monkeypatch, _)
+    codes, clicks = day.late
+    x = np.column_stack([codes[:, : model.MAINS].astype(float), np.zeros(len(codes))])
+    booster = trees.train(x[:50_000], clicks[:50_000])
+    assert isinstance(booster, lightgbm.Booster)
+    return lambda request: (decide(request), booster.predict(x[:TOP], num_threads=1))
+
+
+CONTESTANTS = {
+    "filters, hashed model, break": without_trees,
+    "+ trees on the top 8": with_trees,
+    "+ caps, slices, audit record": from_memory,
+    "LightGBM's predict on the top 8": lightgbm_predict,
+}
+
+
+@pytest.mark.parametrize("contestant", CONTESTANTS)
+def test_decide(benchmark, day, bench_size, contestant, monkeypatch, tmp_path):
+    requests = day.requests[: DECISIONS[bench_size]]
+    times = timed(benchmark, "ad-decide", requests, CONTESTANTS[contestant](day, monkeypatch, tmp_path))
+    eligible = []
+    decider, left = day.decider(), day.campaigns.budget.copy()
+    for request in requests[:300]:
+        decider.choose(request, request.slots * SPOT_MS, {}, left)
+        eligible.append(int(decider._work.counts[0]))
+    benchmark.extra_info["eligible"] = float(np.mean(eligible))
+    note(benchmark, times, **{"eligible of": f"{np.mean(eligible):.0f} of {len(day.campaigns.bid)}"})
+
+
+@pytest.mark.parametrize("contestant", ["1 a transaction", "16 a transaction", "256 a transaction"])
+def test_book(benchmark, day, bench_size, contestant, tmp_path):
+    """Decide and book durably, every commit synced to the disk."""
+    together = int(contestant.split()[0])
+    clock = lambda: DEMO_NOW  # noqa: E731
+    ledger = Ledger(tmp_path / "ledger.sqlite", clock)
+    ledger.set_budgets(dict(zip(day.campaigns.campaign_id.tolist(), day.campaigns.budget.tolist(), strict=True)))
+    desk = Desk(day.decider(), ledger, "bench", clock)
+    count = min(DECISIONS[bench_size], 40 * together)
+    asks = [Ask(str(r.break_id), r, local_day(r), r.slots * SPOT_MS) for r in day.requests[:count]]
+    batches = [asks[at : at + together] for at in range(0, count, together)]
+    benchmark.group = "ad-book"
+    began = time.perf_counter()
+    benchmark.pedantic(lambda: [answer_all(desk, batch) for batch in batches], rounds=1)
+    passed = time.perf_counter() - began
+    rows = ledger.books.check()
+    ledger.close()
+    benchmark.extra_info.update(decisions=count, per_second=count / passed, audit_rows=rows)
+    benchmark.extra_info["show"] = {
+        "decisions": f"{count:,}",
+        "a second": f"{count / passed:,.0f}",
+        "audit rows explained": f"{rows:,}",
+    }
+
+
+@pytest.mark.parametrize("contestant", ["linernotes"])
+def test_invariants(benchmark, day, bench_size, contestant):
+    """Caps, separation, consent, age, safety, targeting, flight, budgets: every break looked at by code that the filters do not share."""
+    decider, campaigns, count = day.decider(), day.campaigns, CHECKED[bench_size]
+    broken, ads = [], 0
+
+    def run():
+        nonlocal ads
+        for number in range(count):
+            if number % len(day.requests) == 0:
+                met, left = {}, campaigns.budget.copy()
+            request = day.requests[number % len(day.requests)]
+            mine = met.setdefault(request.user, {})
+            played = decider.choose(request, request.slots * SPOT_MS, mine, left)
+            categories = {int(campaigns.category[ad]) for ad, _ in played}
+            advertisers = {int(campaigns.advertiser[ad]) for ad, _ in played}
+            if not len(categories) == len(advertisers) == len(played) <= request.slots:
+                broken.append((number, "separation"))
+            for ad, micros in played:
+                rule = broken_rule(campaigns, ad, request, mine)
+                broken.extend([(number, rule)] if rule else [])
+                left[ad] -= micros
+                mine[ad] = mine.get(ad, 0) + 1
+            broken.extend([(number, "budget")] if left.min() < 0 else [])
+            ads += len(played)
+
+    benchmark.group = "ad-invariants"
+    benchmark.pedantic(run, rounds=1)
+    assert broken == []
+    benchmark.extra_info.update(decisions=count, ads=ads, violations=len(broken))
+    benchmark.extra_info["show"] = {"decisions": f"{count:,}", "ads": f"{ads:,}", "rules broken": f"{len(broken)}"}
