@@ -7,6 +7,7 @@ and lowers that of what is not, in log space, with a step per budget that grows 
 (Rprop); the best λ seen is kept.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,19 +56,25 @@ def solve(
     log: Log, budgets: Any, group: Any, floor: Any, start: Floats | None = None, rounds: int = 80, step: float = 0.1
 ) -> Dual:
     """Prices with a bound close to the least; budgets float64 or int64[ads] > 0."""
-    keep = 1 - (np.full(len(budgets), 0.3) if start is None else start)  # 1 − λ: the share of its price that an ad bids
+    first = np.full(len(budgets), 0.3) if start is None else start
+    return descend(lambda shadow: dual(log, budgets, group, shadow, floor), budgets, first, rounds, step)
+
+
+def descend(evaluate: Callable[[Floats], Dual], budgets: Any, start: Floats, rounds: int, step: float) -> Dual:
+    """The best of `rounds` points of a dual, each a step from the one before."""
+    keep = 1 - start  # the share of its price that an ad bids
     steps, sign = np.full(keep.size, step), np.zeros(keep.size)
-    best = None
-    for _ in range(rounds):
-        found = dual(log, budgets, group, 1 - keep, floor)
-        if best is None or found.bound < best.bound:
-            best = found
+    best = evaluate(1 - keep)
+    found = best
+    for _ in range(rounds - 1):
         ratio = np.log(np.maximum(budgets, 1) / np.maximum(found.spend, 1))  # > 0: underspent
         turned = np.sign(ratio) * sign
         steps = np.clip(np.where(turned > 0, steps * 1.2, np.where(turned < 0, steps * 0.5, steps)), 1e-5, 0.3)
         sign = np.sign(ratio)
         keep = np.clip(keep * np.exp(steps * np.clip(ratio * 5, -1, 1)), 1e-6, 1.0)
-    assert best is not None
+        found = evaluate(1 - keep)
+        if found.bound < best.bound:
+            best = found
     return best
 
 

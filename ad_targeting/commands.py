@@ -6,6 +6,7 @@ from typing import Any
 from ad_targeting.capacity import Assumptions, estimate
 from ad_targeting.commands_prediction import add_prediction_verbs
 from shared.capacity import add_capacity_verb
+from shared.console.serve import add_address, serve
 
 SCENARIOS = ("normal", "spike", "outage", "more", "fewer", "edit")
 
@@ -26,6 +27,9 @@ def add_verbs(verbs: Any) -> None:
     frontier.set_defaults(run=_frontier)
 
     add_prediction_verbs(verbs)
+    service = verbs.add_parser("serve", help="POST /ad-targeting/decide, and the page")
+    add_address(service)
+    service.set_defaults(run=lambda arguments: serve(arguments, "ad_targeting", "ad-targeting/"))
     add_capacity_verb(verbs, Assumptions, estimate)
 
 
@@ -37,7 +41,7 @@ def _add_day(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    """An integer from 100 to 5,000,000 for argparse."""
+    """An integer from 10 to 5,000,000, for argparse."""
     value = int(text)
     if not 10 <= value <= 5_000_000:
         raise argparse.ArgumentTypeError(f"{value}: expected 10 to 5,000,000")

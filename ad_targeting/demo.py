@@ -9,6 +9,7 @@ import numpy as np
 
 from ad_targeting import frontier as f
 from ad_targeting.bound import solve, spots
+from ad_targeting.publish import publish
 from ad_targeting.simulate import Day, compare, make_day
 from shared.bootstrap import engines
 from shared.output import print_json, print_next, short, size_of
@@ -28,14 +29,26 @@ def demo(slots: int, campaigns: int, seed: int, as_json: bool) -> None:
     if not as_json:
         print_day(day, "normal", report)
     points = draw_frontier(day, seed)
-    files = publish(home, day, report, points)
+    files = write(home, day, report, points)
+    best = f.summary(points)["beats_fill_all"]
+    policy = publish(
+        opened.settings.home, day.market, day.yesterday, report["shadow"], 0.0, best.setting if best else 0.0
+    )
     if as_json:
-        print_json({"day": plain(report), "frontier": to_json(points), "files": [str(file) for file in files]})
+        print_json(
+            {
+                "day": plain(report),
+                "frontier": to_json(points),
+                "policy": policy,
+                "files": [str(file) for file in files],
+            }
+        )
         return
     print_frontier(points)
     print()
     for file in files:
         print(f"{short(file)}  {size_of(file)}")
+    print(f"policy {policy}: models, prices and κ for the service and the page")
     print_next("liner ad-targeting capacity --listeners 1e9", "liner console", "ad_targeting/README.md")
 
 
@@ -89,13 +102,21 @@ def draw_frontier(day: Day, seed: int) -> dict[str, list[f.Point]]:
 
 
 def to_json(points: dict[str, list[f.Point]]) -> dict[str, Any]:
-    """Settings, micros a listener, retention and load by policy; `points` are ours, their setting is κ."""
-    ours = [
-        {"kappa": p.setting, "revenue_micros": p.revenue, "retention": p.retention, "load": p.load}
-        for p in points[f.OURS]
-    ]
-    policies = {name: [p._asdict() for p in found] for name, found in points.items()}
-    return {"points": ours, **f.summary(points), "policies": policies}
+    """Points by policy: setting (κ for churn prices), micros a listener, retention, ads an hour; `points` are ours."""
+    policies = {name: [_as_json(point) for point in found] for name, found in points.items()}
+    summary = f.summary(points)
+    best = summary["beats_fill_all"]
+    return {
+        "points": policies[f.OURS],
+        "fill_all": policies[f.FILL][0],
+        "beats_fill_all": best and _as_json(best),
+        "equal_retention": summary["equal_retention"],
+        "policies": policies,
+    }
+
+
+def _as_json(point: f.Point) -> dict[str, float]:
+    return {"kappa": point.setting, "revenue_micros": point.revenue, "retention": point.retention, "load": point.load}
 
 
 def print_frontier(points: dict[str, list[f.Point]]) -> None:
@@ -109,16 +130,16 @@ def print_frontier(points: dict[str, list[f.Point]]) -> None:
         print(f"{name:34}{marks}")
     best = summary["beats_fill_all"]
     if best:
-        more, longer = best["revenue"] / fill.revenue - 1, (best["retention"] - fill.retention) * 100
+        more, longer = best.revenue / fill.revenue - 1, (best.retention - fill.retention) * 100
         print(
-            f"\nκ = {best['setting']:g} beats «fill every slot» on both axes: {more:+.1%} revenue, {longer:+.1f} points retention"
+            f"\nκ = {best.setting:g} beats «fill every slot» on both axes: {more:+.1%} revenue, {longer:+.1f} points retention"
         )
     for level, found in summary["equal_retention"].items():
         over = f"{found['over_reserve']:+.1%} over the best single reserve, {found['over_cap']:+.1%} over a cap on ads an hour"
         print(f"at {level}: ours earns {over}")
 
 
-def publish(home: Path, day: Day, report: dict[str, Any], points: dict[str, list[f.Point]]) -> list[Path]:
+def write(home: Path, day: Day, report: dict[str, Any], points: dict[str, list[f.Point]]) -> list[Path]:
     """Write the frontier as SVG and JSON, and the pacing curves, under `home`."""
     files = {
         "frontier.svg": frontier_svg(points),

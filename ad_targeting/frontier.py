@@ -114,7 +114,7 @@ def summary(points: dict[str, list[Point]]) -> dict[str, Any]:
             "over_cap": at[OURS] / at[CAP] - 1,
         }
     best = max(better, key=lambda point: point.revenue, default=None)
-    return {"fill_all": fill._asdict(), "beats_fill_all": best and best._asdict(), "equal_retention": levels}
+    return {"beats_fill_all": best, "equal_retention": levels}
 
 
 def _point(people: Audience, setting: float, floor: Floats, cap: float, share: float) -> Point:

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ad_targeting.bound import dual, solve, spots
+from ad_targeting.bound import Spots, dual, solve, spots
 from ad_targeting.records import Breaks, Log
 from shared.clock import DAY_MS
 from shared.world.ads import CONTEXTS
@@ -22,14 +22,17 @@ from shared.world.countries import CODES
 
 Floats = NDArray[np.float64]
 MINUTES = 1440
-EVERY, SOONER = 15, 16
+LEAST = 1e-6
+EVERY, SOONER = 30, 16
 """Minutes between solves at most; and no more than 1/16 of what remains of the day."""
-SAMPLE, ROUNDS, GAIN = 7_500, 8, 0.5
-"""Breaks of a sample, rounds of a solve, share of the way that log-prices go."""
-CREDIT = 3.0
+SAMPLE, ROUNDS, GAIN, CREDIT = 4_000, 8, 0.5, 3.0
+"""Breaks of a sample, rounds of a solve, share of the way that log-prices then go, impressions believed of a campaign beside those
+counted."""
+CONTROL = 2.0
+"""How far a log-price moves for a whole budget spent beside the plan."""
 RECENT, FADING, PRIOR = 30, 60, 40.0
-"""Traffic of the last 30 minutes by country and context is expected to go on, fading over 60; 40 breaks of usual traffic are
-believed beside it."""
+"""Traffic of the last 30 minutes by country and context is expected to go on, fading over 60 minutes; so many breaks of usual
+traffic are believed beside it."""
 
 
 class Now(NamedTuple):
@@ -53,11 +56,17 @@ class Pacer:
         self.yesterday, self.group, self.floor = yesterday, group, floor
         self.minute = minutes(yesterday.breaks.moment)
         self.anchor, self.spots = shadow, spots(yesterday, group, shadow, floor)
+        self.curve = _curve(self.spots, self.minute, shadow.size)
         self.shadow, self.next = shadow, 0
+        self.left: Any = None
+        self.planned = np.bincount(self.spots.ad, self.spots.price, shadow.size) * 1.3
         self.rng = np.random.default_rng(np.random.SeedSequence(seed))
 
     def prices(self, now: Now) -> Floats:
         """λ for the minute that begins."""
+        if self.left is not None and now.minute > 0:
+            self._move(CONTROL * (self._due(now.minute) - (self.left - now.left)) / np.maximum(now.budgets, 1))
+        self.left = now.left.copy()
         if now.minute >= self.next:
             self.next = now.minute + max(1, min(EVERY, (MINUTES - now.minute) // SOONER))
             first = int(np.searchsorted(self.minute, now.minute))
@@ -74,8 +83,18 @@ class Pacer:
         log, floor = sample(self.yesterday, chosen), self.floor[chosen]
         budgets = now.left * self._share(log, floor, first, weight)
         found = solve(log, budgets, self.group, floor, self.shadow, ROUNDS, 0.05)
-        log_keep = [np.log(np.maximum(1 - shadow, 1e-6)) for shadow in (self.shadow, found.shadow)]
-        self.shadow = 1 - np.exp((1 - GAIN) * log_keep[0] + GAIN * log_keep[1])
+        self._move(GAIN * (np.log(np.maximum(1 - found.shadow, LEAST)) - np.log(np.maximum(1 - self.shadow, LEAST))))
+
+    def _move(self, change: Floats) -> None:
+        """Move the log of 1−λ, the share of its price that an ad bids."""
+        self.shadow = 1 - np.exp(np.minimum(np.log(np.maximum(1 - self.shadow, LEAST)) + change, 0))
+
+    def _due(self, minute: int) -> Floats:
+        """Micros that were due in the minute before `minute`: of what was left, or of yesterday's plan if that is less, the planned
+        share."""
+        share = (self.curve[minute] - self.curve[minute - 1]) / np.maximum(1 - self.curve[minute - 1], 1e-9)
+        due: Floats = np.minimum(self.left, self.planned) * np.clip(share, 0, 1)
+        return due
 
     def _share(self, log: Log, floor: Floats, first: int, weight: Floats) -> Floats:
         """The sample's spending over that of all expected breaks, both at yesterday's λ, float64[ads]: a control variate, per
@@ -107,6 +126,14 @@ class Pacer:
             ratio = seen / (np.bincount(before[then], minlength=values) * weight[0] + PRIOR)
             weight *= ratio[before[first:]] ** fading
         return weight
+
+
+def _curve(planned: Spots, minute: Any, ads: int) -> Floats:
+    """float64[MINUTES + 1, ads]: share of its day's spending that a campaign had spent by each minute; even where it spends nothing."""
+    spent = np.bincount((minute[planned.position] + 1) * ads + planned.ad, planned.price, (MINUTES + 1) * ads)
+    spent = np.cumsum(spent.reshape(MINUTES + 1, ads), axis=0)
+    even = np.arange(MINUTES + 1)[:, None] / MINUTES
+    return np.where(spent[-1] > 0, spent / np.maximum(spent[-1], 1), even)
 
 
 def minutes(moment: Any) -> Any:

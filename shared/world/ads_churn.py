@@ -73,4 +73,5 @@ def marginal_hazard(engagement: Floats, sensitivity: Floats) -> Floats:
     """Chance to leave that one more ad adds: a slope of `leave_probability` at the usual load, spread over the ads of two months."""
     leave = leave_probability(np.full(engagement.shape, USUAL_LOAD), engagement, sensitivity)
     ads_of_load = 60 * np.maximum(engagement, 0.05)  # ads in two months that make one ad an hour
-    return leave * (1 - leave) * LOGIT_PER_AD * sensitivity / ads_of_load
+    hazard: Floats = leave * (1 - leave) * LOGIT_PER_AD * sensitivity / ads_of_load
+    return hazard
