@@ -22,7 +22,7 @@ SHOCKED = ("greedy", "yesterday's prices, static", "dual descent, warm", "ours")
 
 @pytest.fixture(scope="module")
 def days(bench_size):
-    """days(scenario): what every policy made of a day, a dictionary a seed; and the last day with its prices, to be timed. One at a time."""
+    """days(scenario): what every policy made of a day, a dictionary a seed; and the last day with its prices, to be timed."""
     made = {}
 
     def of(scenario):
