@@ -7,13 +7,15 @@ LINER_HOME/ad_targeting/policies/<digest>.npz, current
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ad_targeting import learn, model
 from ad_targeting.ledger import Ledger
 from ad_targeting.policy import Floats, Policy, save
-from ad_targeting.records import Log
+from ad_targeting.records import Campaigns, Log
+from ad_targeting.targeting import to_campaigns
 from ad_targeting.world import Market, make_log
 from shared.clock import DAY_MS, DEMO_NOW, Clock
 from shared.errors import BadInput, NotFound
@@ -40,6 +42,23 @@ def publish(home: Path, market: Market, yesterday: Log, shadow: Floats, reserve:
     (folder / "market.json").write_text(json.dumps({"market": size, "traffic": [0.0, *traffic.tolist()]}))
     open_ledger(home, policy, lambda: DEMO_NOW, fresh=True).close()
     return name
+
+
+def add_campaign(home: Path, policy: Policy, ledger: Ledger, rule: Any) -> str:
+    """Make a policy with one campaign more the current one, and open its account; its digest.
+
+    The models have no weights for it yet, so it begins at the rate of its listeners, and at λ 0.
+    """
+    new = to_campaigns([rule], "campaign")
+    campaign, last = int(new.campaign_id[0]), int(policy.campaigns.campaign_id.max(initial=-1))
+    if campaign <= last:
+        raise BadInput(f"campaign, row 1: campaign_id {campaign}: expected more than {last}, the newest; ids ascend")
+    columns: list[Any] = [np.append(old, one) for old, one in zip(policy.campaigns, new, strict=True)]
+    table = np.vstack([policy.model.campaign, np.zeros_like(policy.model.campaign[:1])])
+    learnt = policy.model._replace(campaign=table)
+    grown = policy._replace(campaigns=Campaigns(*columns), shadow=np.append(policy.shadow, 0.0), model=learnt)
+    ledger.set_budgets({campaign: int(new.budget[0])})
+    return save(folder_of(home) / "policies", grown)
 
 
 def _churn(yesterday: Log, market: Market) -> Floats:

@@ -22,10 +22,10 @@ from ad_targeting.decide import Record, read_record
 from ad_targeting.desk import Desk
 from ad_targeting.ledger import MAX_MICROS, Outcome, Report
 from ad_targeting.live import Explained, Live
-from ad_targeting.publish import folder_of
+from ad_targeting.publish import add_campaign, folder_of
 from ad_targeting.records import RATINGS, Reason
 from shared.bootstrap import Engines
-from shared.errors import BadInput, Conflict, NotFound
+from shared.errors import Conflict, NotFound
 from shared.world.ads import CATEGORIES, CONTEXTS
 from shared.world.countries import CODES
 from shared.world.schema import AGE_BANDS
@@ -118,6 +118,12 @@ def router(engines: Engines) -> APIRouter:
             "campaigns": [{**each._asdict(), **about.get(each.campaign, {})} for each in desk.ledger.books.balances()]
         }
 
+    @api.post("/ad-targeting/campaigns")
+    def add(rule: dict[str, Any]) -> dict[str, str]:
+        """Add a campaign; its fields and what they may target are a closed list (`targeting.FIELDS`)."""
+        desk = live.desk()
+        return {"policy": add_campaign(live.home, desk.decider.policy, desk.ledger, rule)}
+
     @api.put("/ad-targeting/campaigns/{campaign}/budget")
     def edit(campaign: Campaign, budget: Budget) -> dict[str, int]:
         """Edit a budget; a cut below what is spent and promised stops the campaign there. Returns the budget in force."""
@@ -132,15 +138,15 @@ def router(engines: Engines) -> APIRouter:
         """Spending by quarter of an hour, live."""
         return live.pacing()
 
-    @api.get("/ad-targeting/policies")
-    def policies() -> dict[str, Any]:
-        """The last demo's day by every policy: share of the bound, and spending by quarter of an hour."""
-        return published(live, "pacing")
-
     @api.get("/ad-targeting/frontier")
     def frontier() -> dict[str, Any]:
         """Revenue against retention, a point for each κ."""
-        return published(live, "frontier")
+        path = folder_of(live.home) / "frontier.json"
+        try:
+            found: dict[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError as error:
+            raise NotFound(f"{path}: not there; make it with `liner ad-targeting demo`") from error
+        return found
 
     @api.get("/ad-targeting/names")
     def names() -> dict[str, Any]:
@@ -212,15 +218,3 @@ def explained(desk: Desk, found: Explained) -> dict[str, Any]:
     instead = None if found.record.played else "silence" if dear else "house ad"
     about = {"policy": found.record.policy, "prices": found.record.prices, "replays_identically": found.identical}
     return {**brief(desk, found.record), **about, "instead": instead, "slots": found.slots, "campaigns": reasons}
-
-
-def published(live: Live, name: str) -> dict[str, Any]:
-    """A JSON file that the last demo wrote."""
-    path = folder_of(live.home) / f"{name}.json"
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise NotFound(f"{path}: not there; make it with `liner ad-targeting demo`") from error
-    except ValueError as error:
-        raise BadInput(f"{path}: {error}; make it again with `liner ad-targeting demo`") from error
-    return found

@@ -2,14 +2,14 @@
 
 from hypothesis import strategies as st
 
-from ad_targeting.records import MAX_SLOTS, RATINGS, Request
-from ad_targeting.targeting import TARGETS
+from ad_targeting.records import ADULT, MAX_SLOTS, RATINGS, Request
 from shared.clock import DEMO_NOW
 from shared.world.ads import CATEGORIES, CONTEXTS
 from shared.world.countries import CODES
 from shared.world.schema import AGE_BANDS
 
 HOUR_MS = 3_600_000
+TARGETS = {"countries": CODES, "ages": AGE_BANDS[ADULT:], "contexts": CONTEXTS, "hours": range(24)}
 
 
 def rule(number=1, **changes):

@@ -5,7 +5,9 @@ import threading
 
 import numpy as np
 import pytest
+import schemathesis
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
 
 from ad_targeting.ledger import Ledger
 from ad_targeting.live import Live
@@ -15,7 +17,7 @@ from shared.bootstrap import Engines
 from shared.clock import DEMO_NOW
 from shared.console.app import build_app
 from shared.settings import Settings
-from tests.ad_targeting.by_hand import HOUR_MS
+from tests.ad_targeting.by_hand import HOUR_MS, rule
 
 NOON = DEMO_NOW + 12 * HOUR_MS
 ASKED = {
@@ -141,6 +143,22 @@ def test_a_budget_edited_mid_day_is_in_force_at_once(client):
     assert client.put("/ad-targeting/campaigns/5/budget", json={"budget_micros": 1}).status_code == 404
 
 
+def test_a_campaign_is_added_by_its_rule_and_plays_at_once(client):
+    added = client.post("/ad-targeting/campaigns", json=rule(5000, countries=["US"], bid_micros=2_000_000_000))
+    assert added.status_code == 200, added.text
+    made = decide(client)
+    assert 5000 in [ad["campaign"] for ad in made["ads"]]
+    assert client.get(f"/ad-targeting/decisions/{made['decision']}").json()["replays_identically"] is True
+    for wrong, message in [
+        (rule(5000), "ids ascend"),
+        (rule(6000, countries=[]), "at least one value"),
+        (rule(6000) | {"religion": ["any"]}, "the list is closed"),
+    ]:
+        response = client.post("/ad-targeting/campaigns", json=wrong)
+        assert response.status_code == 400
+        assert message in response.json()["error"]
+
+
 @pytest.mark.parametrize("micros", [-1, 1.5, "NaN", 1 << 53, None])
 def test_a_budget_is_whole_micros(client, micros):
     assert client.put("/ad-targeting/campaigns/1000/budget", json={"budget_micros": micros}).status_code == 422
@@ -169,7 +187,7 @@ def test_bad_requests_name_field_value_and_remedy(client):
 
 def test_before_a_demo_the_answer_says_what_to_do(tmp_path):
     with TestClient(build_app(Engines(Settings(home=tmp_path)), "ad_targeting")) as client:
-        for path in ("pacing", "frontier", "policies", "decisions", "campaigns"):
+        for path in ("pacing", "frontier", "decisions", "campaigns"):
             response = client.get(f"/ad-targeting/{path}")
             assert response.status_code == 404
             assert "liner ad-targeting demo" in response.json()["error"]
@@ -207,3 +225,21 @@ def test_the_day_is_played_through_the_same_desk(home):
 def test_only_the_page_starts_a_day(client):
     response = client.post("/ad-targeting/play", headers={"Origin": "http://elsewhere"})
     assert response.status_code == 403
+
+
+def test_no_request_makes_the_service_fail(home):
+    """Cases drawn from the OpenAPI, over a published home: no 5xx."""
+    engines = Engines(Settings(home=home), lambda: NOON)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", build_app(engines, "ad_targeting"))
+    seen = []
+    for operation in (found.ok() for found in schema.get_all_operations()):
+
+        @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy())
+        def call(case):
+            response = case.call()
+            seen.append(response.status_code)
+            assert response.status_code < 500, f"{case.method} {case.formatted_path}: {response.text}"
+
+        call()
+    assert 200 in seen

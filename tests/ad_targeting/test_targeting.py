@@ -5,12 +5,14 @@ import pytest
 
 from ad_targeting.ledger import MAX_MICROS
 from ad_targeting.records import ADULT, ALL_AGES, ALL_CONTEXTS, ALL_COUNTRIES, ALL_HOURS, Campaigns
-from ad_targeting.targeting import NAMES, NUMBERS, TARGETS, to_campaigns
+from ad_targeting.targeting import FIELDS, to_campaigns
 from shared.clock import DEMO_NOW
 from shared.errors import BadInput
 from shared.world.countries import CODES
 from shared.world.schema import AGE_BANDS
-from tests.ad_targeting.by_hand import rule
+from tests.ad_targeting.by_hand import TARGETS, rule
+
+NUMBERS, NAMES = ([field for field in FIELDS if FIELDS[field][0] == kind] for kind in ("number", "name"))
 
 
 def test_what_is_left_out_means_everybody():
@@ -45,7 +47,7 @@ def test_an_id_twice():
 def test_nothing_but_the_closed_list_can_be_targeted(field):
     with pytest.raises(BadInput, match="list is closed"):
         to_campaigns([rule() | {field: ["x"]}])
-    assert set(TARGETS) == {"countries", "ages", "contexts", "hours"}
+    assert [field for field in FIELDS if FIELDS[field][0] == "list"] == ["countries", "ages", "contexts", "hours"]
 
 
 def test_minors_cannot_be_targeted():

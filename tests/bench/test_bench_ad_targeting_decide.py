@@ -1,7 +1,7 @@
 """One break at a time: what a decision costs, what each part of it costs, what booking costs, and that no rule is ever broken.
 
 The requests are a simulated day's. Every contestant decides the same breaks of two on average, with caps, budgets and separation; times are
-CPU time of one call after the other, in this process, warm. LightGBM's own `predict` on the same eight rows is the peer of the compiled walk.
+CPU time of single calls, in this process, warm. LightGBM's own `predict` on the same eight rows is the peer of the compiled walk.
 """
 
 import time
