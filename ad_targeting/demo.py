@@ -154,7 +154,7 @@ def write(home: Path, day: Day, report: dict[str, Any], points: dict[str, list[f
 def frontier_svg(points: dict[str, list[f.Point]]) -> str:
     """Revenue over retention, a line a policy."""
     fill = points[f.FILL][0].revenue
-    shown = (f.OURS, f.RESERVE, "thinning", f.CAP)
+    shown = (f.OURS, f.RESERVE, f.THINNING, f.CAP)
     lines: dict[str, Sequence[tuple[float, float]]] = {
         name: [(100 * p.retention, 100 * p.revenue / fill) for p in points[name]] for name in shown
     }

@@ -72,36 +72,52 @@ def audience(market: Market, log: Log, spots: Spots, shadow: Floats) -> Audience
     )
 
 
-def frontier(people: Audience, seed: int) -> dict[str, list[Point]]:
-    """Points by policy, from filling everything to filling little."""
-    count = people.engagement.size
+class Setting(NamedTuple):
+    """What a policy lets play: slots above floor float64[listeners], at most `cap` an hour, each with chance `share`; `name` is its number."""
+
+    name: float
+    floor: Floats
+    cap: float = 1e9
+    share: float = 1.0
+
+
+def settings(people: Audience, seed: int) -> dict[str, list[Setting]]:
+    """Settings by policy, from filling everything to filling little."""
+    count, zero = people.engagement.size, np.zeros(people.engagement.size)
     rng = np.random.default_rng(np.random.SeedSequence([seed, 7]))
     noisy = np.exp(np.log(people.sensitivity) + rng.normal(0, NOISE, count))
-    mean = np.ones(count)
     spread = float(np.log(people.sensitivity).var())
-    shrunk = noisy ** (spread / (spread + NOISE**2))
-    zero, always, no_cap = np.zeros(count), 1.0, 1e9
-
-    def floors(sensitivity: Floats, kappa: float) -> Floats:
-        return kappa * people.lifetime_value * ads_churn.marginal_hazard(people.engagement, sensitivity)
-
-    reserves = np.quantile(people.pool, np.linspace(0, 0.9, 16))
-    return {
-        FILL: [_point(people, 0.0, zero, no_cap, always)],
-        CAP: [_point(people, cap, zero, cap, always) for cap in (7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0)],
-        "thinning": [_point(people, q, zero, no_cap, q) for q in (0.9, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2)],
-        RESERVE: [_point(people, r, np.full(count, r), no_cap, always) for r in reserves.tolist()],
-        "churn price, noisy sensitivity": [_point(people, k, floors(noisy, k), no_cap, always) for k in KAPPAS],
-        "churn price, mean sensitivity": [_point(people, k, floors(mean, k), no_cap, always) for k in KAPPAS],
-        OURS: [_point(people, k, floors(shrunk, k), no_cap, always) for k in KAPPAS],
-        "churn price, true sensitivity": [
-            _point(people, k, floors(people.sensitivity, k), no_cap, always) for k in KAPPAS
-        ],
+    estimates = {
+        "noisy": noisy,
+        "mean": np.ones(count),
+        "shrunk": noisy ** (spread / (spread + NOISE**2)),
+        "true": people.sensitivity,
     }
+    reserves = np.quantile(people.pool, np.linspace(0, 0.9, 16)).tolist()
+    found = {
+        FILL: [Setting(0.0, zero)],
+        CAP: [Setting(cap, zero, cap=cap) for cap in (7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0)],
+        THINNING: [Setting(share, zero, share=share) for share in (0.9, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2)],
+        RESERVE: [Setting(reserve, np.full(count, reserve)) for reserve in reserves],
+    }
+    for name, sensitivity in estimates.items():
+        price = people.lifetime_value * ads_churn.marginal_hazard(people.engagement, sensitivity)
+        found[f"churn price, {name} sensitivity"] = [Setting(kappa, kappa * price) for kappa in KAPPAS]
+    return found
+
+
+def frontier(people: Audience, seed: int) -> dict[str, list[Point]]:
+    """Points by policy."""
+    return {name: [outcome(people, setting) for setting in found] for name, found in settings(people, seed).items()}
+
+
+def outcome(people: Audience, setting: Setting) -> Point:
+    """What a setting makes of half a year."""
+    return Point(setting.name, *_half_year(people, setting.floor, setting.cap, setting.share))
 
 
 def summary(points: dict[str, list[Point]]) -> dict[str, Any]:
-    """Fill-all, the best point of ours that beats it on both axes, and ours over reserve and cap at equal retention, by points gained."""
+    """The best point of ours that beats filling everything on both axes; ours over reserve and cap at equal retention, by points gained."""
     fill, ours = points[FILL][0], points[OURS]
     better = [point for point in ours if point.retention > fill.retention and point.revenue > fill.revenue]
     levels = {}
@@ -115,11 +131,6 @@ def summary(points: dict[str, list[Point]]) -> dict[str, Any]:
         }
     best = max(better, key=lambda point: point.revenue, default=None)
     return {"beats_fill_all": best, "equal_retention": levels}
-
-
-def _point(people: Audience, setting: float, floor: Floats, cap: float, share: float) -> Point:
-    revenue, stayed, load = _half_year(people, floor, cap, share)
-    return Point(setting, revenue, stayed, load)
 
 
 def revenue_at(points: list[Point], retention: float) -> float:
