@@ -85,7 +85,7 @@ class Decider:
         count = len(policy.campaigns.bid)
         self._work = Work(
             filters.bits(np.zeros(count, np.bool_)), np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count),
-            np.zeros(count, np.bool_), np.zeros(MAINS, np.int64), np.zeros(MAINS + 1),
+            np.zeros(count, np.bool_), np.zeros(MAINS, np.int64), np.zeros(MAINS),
             np.zeros(MAX_SLOTS, np.int64), np.zeros(2, np.int64),
         )  # fmt: skip
         self._ids = policy.campaigns.campaign_id.tolist()

@@ -1,10 +1,10 @@
 """How likely is a response? A cheap model for every ad that may play, a careful one for the best few; both calibrated.
 
 The cheap one is the hashed logistic regression: six codes of the request, two of the campaign, and the campaign crossed with four of the
-request. A serving process knows its campaigns, so the hash table of millions of cells is unrolled into one short row a campaign, which
-stays in the cache. The careful one is boosted trees over the codes and the cheap model's margin. Training and serving make the codes with
-one function, so they cannot drift apart. Without consent an age is as unknown as if it had never been said, and no code carries
-anything else about a person.
+request. A serving process knows its campaigns, so the hash table is unrolled into one short row a campaign, which stays in the cache.
+The careful one adds boosted trees over the codes and the cheap model's margin to that margin. Training and serving make the codes with one
+function, so they cannot drift apart. Without consent an age is as unknown as if it had never been said, and no code carries anything else
+about a person.
 """
 
 from typing import Any, NamedTuple
@@ -28,6 +28,8 @@ VALUES = np.array([len(CODES) + 1, len(AGE_BANDS) + 1, len(CONTEXTS), 24, len(RA
 CROSSED = 4
 """The first so many are also crossed with the campaign."""
 MAINS = len(VALUES) + 2
+ROUNDS = 60
+CAUTIOUS = {"learning_rate": 0.03, "num_leaves": 7, "min_data_in_leaf": 2_000, "lambda_l2": 50.0, "num_threads": 1}
 START = np.concatenate([[0], np.cumsum(VALUES)])
 """Where each field begins in a row of weights."""
 
@@ -75,25 +77,11 @@ def cheap(model: Any, ads: Any, count: int, codes: Any, out: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def careful(model: Any, campaigns: Any, ad: int, codes: Any, row: Any) -> Any:
-    """The calibrated probability of one ad; row float64[MAINS + 1] is scratch."""
-    features(
-        codes,
-        campaigns.campaign_id[ad],
-        campaigns.category[ad],
-        _shared(model, codes) + _own(model.campaign, ad, codes),
-        row,
-    )
-    return _probability(model.careful_knots, trees.score(model.trees, row))
-
-
-@njit(cache=True, nogil=True)
-def features(codes: Any, campaign_id: int, category: int, margin: float, row: Any) -> None:
-    """What the trees see: the eight codes and the cheap model's margin, into row float64[MAINS + 1]."""
-    for field in range(len(VALUES)):
-        row[field] = codes[field]
-    row[6] = campaign_id
-    row[7] = category
-    row[MAINS] = margin
+    """The calibrated probability of one ad; row float64[MAINS] is scratch: seven codes and the cheap margin."""
+    margin = _shared(model, codes) + _own(model.campaign, ad, codes)
+    row[: len(VALUES)] = codes[: len(VALUES)]
+    row[-2], row[-1] = campaigns.category[ad], margin
+    return _probability(model.careful_knots, margin + trees.score(model.trees, row))
 
 
 @njit(cache=True, nogil=True)
@@ -141,15 +129,22 @@ def unroll(weights: NDArray[np.float32], campaigns: Campaigns) -> tuple[NDArray[
 def fit(early: tuple[Codes, Floats], late: tuple[Codes, Floats], campaigns: Campaigns) -> Model:
     """Both models from impressions (rows of codes int64[n, 12], responses 0.0 or 1.0) of two spans of time.
 
-    The cheap model learns from the early ones. Of the late ones, which it has not seen, the first half teaches the trees how to correct
-    it, and the second half calibrates both.
+    The cheap model learns from the early ones. Of the late ones, which it has not seen, the first half teaches the trees what to add to its
+    margin (little, unless there is much to be seen: responses are rare), and the second half calibrates both.
     """
-    weights, bias = hashed.fit(hashed.cells(early[0]), early[1])
+    weights, bias = hashed.fit(hashed.cells(early[0]), early[1], epochs=1)
     margins = hashed.score(hashed.cells(late[0]), weights, bias)
-    x = np.column_stack([late[0][:, :MAINS].astype(np.float64), margins])
+    x = np.column_stack([late[0][:, : len(VALUES)], late[0][:, len(VALUES) + 1], margins])
     half = len(x) // 2
-    grown = trees.fit(x[:half], late[1][:half])
-    truth = late[1][half:]
-    first, second = _logistic(margins[half:]), _logistic(trees.score_rows(grown, x[half:]))
-    knots = [np.stack(calibration.fit(p, truth)) for p in (first, second)]
+    grown = _grow(x[:half], late[1][:half], margins[:half])
+    sums, truth = margins[half:] + trees.score_rows(grown, x[half:]), late[1][half:]
+    knots = [np.stack(calibration.fit(_logistic(margin), truth)) for margin in (margins[half:], sums)]
     return Model(*unroll(weights, campaigns), np.array([bias]), grown, *knots)
+
+
+def _grow(x: Floats, responses: Floats, margins: Floats) -> Trees:
+    """Trees whose sum is to be added to the margins."""
+    import lightgbm
+
+    rows = lightgbm.Dataset(x, responses, init_score=margins)
+    return trees.flatten(lightgbm.train(trees.SETTINGS | CAUTIOUS, rows, ROUNDS).model_to_string())

@@ -22,7 +22,7 @@ from shared.errors import BadInput, NotFound
 from shared.world.rng import generator
 
 QUARTER_MS = 900_000
-EXPLORED = 150_000
+EXPLORED = 400_000
 """Impressions of explored slots of each of two days."""
 
 

@@ -54,7 +54,8 @@ def probability(model, campaigns, ad, asked, careful=False):
     codes = codes_with(campaigns, ad, asked)
     margin, knots = margin_of(model, ad, codes), model.cheap_knots
     if careful:
-        margin, knots = trees.score(model.trees, np.append(codes[:MAINS], margin).astype(float)), model.careful_knots
+        row = np.array([*codes[:6], codes[7], margin], np.float64)
+        margin, knots = margin + trees.score(model.trees, row), model.careful_knots
     return calibration.apply(knots[0], knots[1], 1 / (1 + np.exp(-margin)))
 
 

@@ -25,7 +25,7 @@ SLOTS = {"tiny": 4_000, "small": 100_000, "full": 100_000}
 CAMPAIGNS = {"tiny": 60, "small": 200, "full": 200}
 DECISIONS = {"tiny": 300, "small": 20_000, "full": 30_000}
 CHECKED = {"tiny": 300, "small": 50_000, "full": 1_000_000}
-EXPLORED = {"tiny": 4_000, "small": 100_000, "full": 150_000}
+EXPLORED = {"tiny": 4_000, "small": 100_000, "full": 400_000}
 
 
 class Day:
@@ -85,7 +85,7 @@ def note(benchmark, times, **show):
 
 def without_trees(day, monkeypatch, _):
     decider = day.decider()
-    flat = trees.fit(np.zeros((200, model.MAINS + 1)), np.arange(200) % 2.0, rounds=1)
+    flat = trees.fit(np.zeros((200, model.MAINS)), np.arange(200) % 2.0, rounds=1)
     decider.policy = day.policy._replace(model=day.policy.model._replace(trees=flat))
     left = day.campaigns.budget.copy()
     return lambda request: decider.choose(request, request.slots * SPOT_MS, {}, left)
@@ -111,8 +111,10 @@ def lightgbm_predict(day, monkeypatch, _):
     """The same decision, and beside it what LightGBM's Python call takes for the eight rows that the walk scored."""
     decide = with_trees(day, monkeypatch, _)
     codes, clicks = day.late
-    x = np.column_stack([codes[:, : model.MAINS].astype(float), np.zeros(len(codes))])
-    booster = trees.train(x[:50_000], clicks[:50_000])
+    x = np.column_stack([codes[:, : model.MAINS - 1].astype(float), np.zeros(len(codes))])
+    booster = lightgbm.train(
+        trees.SETTINGS | model.CAUTIOUS, lightgbm.Dataset(x[:50_000], clicks[:50_000]), model.ROUNDS
+    )
     assert isinstance(booster, lightgbm.Booster)
     return lambda request: (decide(request), booster.predict(x[:TOP], num_threads=1))
 
