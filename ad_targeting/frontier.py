@@ -25,12 +25,8 @@ DAYS, SLOTS_AN_HOUR = 180, 8
 KAPPAS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 SOLD, REMNANT = 0.6, 2_500.0
 """Share of slots that campaigns of one's own fill; the rest is sold off at about so many micros."""
-FILL, CAP, RESERVE, OURS = (
-    "fill every slot",
-    "cap on ads an hour",
-    "one reserve for all",
-    "churn price, shrunk sensitivity",
-)
+FILL, CAP, THINNING = "fill every slot", "cap on ads an hour", "thinning"
+RESERVE, OURS = "one reserve for all", "churn price, shrunk sensitivity"
 NOISE = 1.0
 """Standard error of a listener's own estimate of log sensitivity; the truth spreads by 0.6."""
 
@@ -73,7 +69,7 @@ def audience(market: Market, log: Log, spots: Spots, shadow: Floats) -> Audience
 
 
 class Setting(NamedTuple):
-    """What a policy lets play: slots above floor float64[listeners], at most `cap` an hour, each with chance `share`; `name` is its number."""
+    """What a policy lets play: slots above floor float64[listeners], at most `cap` an hour, each with a chance."""
 
     name: float
     floor: Floats
