@@ -234,7 +234,7 @@ def test_no_request_makes_the_service_fail(home):
     seen = []
     for operation in (found.ok() for found in schema.get_all_operations()):
 
-        @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=5, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy())
         def call(case):
             response = case.call()

@@ -23,7 +23,7 @@ from tests.ad_targeting.test_decide import broken_rule
 
 SLOTS = {"tiny": 4_000, "small": 100_000, "full": 100_000}
 CAMPAIGNS = {"tiny": 60, "small": 200, "full": 200}
-DECISIONS = {"tiny": 300, "small": 20_000, "full": 30_000}
+DECISIONS = {"tiny": 300, "small": 5_000, "full": 30_000}
 CHECKED = {"tiny": 300, "small": 50_000, "full": 1_000_000}
 EXPLORED = {"tiny": 4_000, "small": 100_000, "full": 400_000}
 
