@@ -1,18 +1,23 @@
 """Hashed logistic regression by FTRL-proximal: the model that scores every eligible ad, and learns a row in half a microsecond.
 
 A field's value becomes a cell of one long table by hashing (field, value), so there is no dictionary to keep in step between training and
-serving, and a value never seen before meets an untouched cell: weight 0. Pairs of fields are hashed the same way; pairs get a smaller
-learning rate, as there are many of them and each is seen rarely. Each cell has its own learning rate, which falls with the gradients
-that it has met. Source: McMahan et al., "Ad Click Prediction: a View from the Trenches", KDD 2013, algorithm 1 (L1 = 0).
+serving, and a value never seen before meets an untouched cell: weight 0. Pairs of fields are hashed the same way. Each cell has its own
+learning rate, which falls with the gradients that it has met. Source: McMahan et al., "Ad Click Prediction: a View from the Trenches",
+KDD 2013, algorithm 1 (L1 = 0).
 """
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-BITS = 22
+BITS = 18
 BETA, L2 = 1.0, 1.0
-MAIN_RATE, PAIR_RATE, BIAS_RATE = 0.05, 0.005, 0.1
+RATE, PAIRS_RATE, BIAS_RATE = (
+    0.05,
+    0.005,
+    0.1,
+)  # with pairs there are many cells a row, each is seen rarely: learn slowly
+EPOCHS = 5
 
 Rows = NDArray[np.int32]  # [n, fields], cells of the table
 
@@ -41,29 +46,14 @@ def cells(codes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def with_pairs(rows):  # type: ignore[no-untyped-def]
-    """Rows with one more column for each pair of columns: int32[n, fields · (fields + 1) / 2]."""
-    count, fields = rows.shape
-    wide = np.empty((count, fields * (fields + 1) // 2), np.int32)
-    wide[:, :fields] = rows
-    for i in range(count):
-        column = fields
-        for j in range(fields):
-            for k in range(j):
-                wide[i, column] = cell(column, (np.int64(rows[i, j]) << BITS) | rows[i, k])
-                column += 1
-    return wide
-
-
-@njit(cache=True)
 def weight(z, n, rate):  # type: ignore[no-untyped-def]
     """FTRL's closed form of a weight from its summed gradients z and summed squares n."""
     return -z / ((BETA + np.sqrt(n)) / rate + L2)
 
 
-@njit(cache=True)
-def _descend(rows, clicks, rates, epochs, state):  # type: ignore[no-untyped-def]
-    """`epochs` passes over the rows in order; state float32[1 << BITS, 2] of (z, n) is updated; returns the bias."""
+@njit(cache=True, nogil=True)
+def _descend(rows, clicks, rate, epochs, state):  # type: ignore[no-untyped-def]
+    """`epochs` passes over the rows in order; state float32[cells, 2] of (z, n) is updated; returns the bias."""
     count, fields = rows.shape
     weights = np.zeros(fields)
     bias_z, bias_n = 0.0, 0.0
@@ -72,13 +62,13 @@ def _descend(rows, clicks, rates, epochs, state):  # type: ignore[no-untyped-def
             bias = weight(bias_z, bias_n, BIAS_RATE)
             margin = bias
             for j in range(fields):
-                weights[j] = weight(state[rows[i, j], 0], state[rows[i, j], 1], rates[j])
+                weights[j] = weight(state[rows[i, j], 0], state[rows[i, j], 1], rate)
                 margin += weights[j]
             gradient = 1.0 / (1.0 + np.exp(-margin)) - clicks[i]
             square = gradient * gradient
             for j in range(fields):
                 z, n = state[rows[i, j], 0], state[rows[i, j], 1]
-                pull = (np.sqrt(n + square) - np.sqrt(n)) / rates[j]
+                pull = (np.sqrt(n + square) - np.sqrt(n)) / rate
                 state[rows[i, j], 0] = z + gradient - pull * weights[j]
                 state[rows[i, j], 1] = n + square
             bias_z += gradient - (np.sqrt(bias_n + square) - np.sqrt(bias_n)) / BIAS_RATE * bias
@@ -87,17 +77,21 @@ def _descend(rows, clicks, rates, epochs, state):  # type: ignore[no-untyped-def
 
 
 def fit(
-    rows: Rows, clicks: NDArray[np.float64], epochs: int = 5, mains: int | None = None
+    rows: Rows, clicks: NDArray[np.float64], epochs: int = EPOCHS, rate: float = RATE
 ) -> tuple[NDArray[np.float32], float]:
-    """(weights float32[1 << BITS], bias). Columns from `mains` on are pairs and learn at PAIR_RATE."""
-    rates = np.full(rows.shape[1], MAIN_RATE)
-    rates[rows.shape[1] if mains is None else mains :] = PAIR_RATE
+    """(weights float32[1 << BITS], bias) after `epochs` passes in the order of the rows."""
     state = np.zeros((1 << BITS, 2), np.float32)
-    bias = _descend(rows, clicks, rates, epochs, state)
-    weights = np.zeros(1 << BITS, np.float32)
-    for column, rate in zip(rows.T, rates, strict=True):
-        weights[column] = weight(state[column, 0].astype(np.float64), state[column, 1].astype(np.float64), rate)
-    return weights, float(bias)
+    bias = _descend(rows, clicks, rate, epochs, state)
+    return _weights(state, rate), float(bias)
+
+
+@njit(cache=True, nogil=True)
+def _weights(state, rate):  # type: ignore[no-untyped-def]
+    weights = np.zeros(len(state), np.float32)
+    for i in range(len(state)):
+        if state[i, 1] > 0:
+            weights[i] = weight(state[i, 0], state[i, 1], rate)
+    return weights
 
 
 @njit(cache=True)

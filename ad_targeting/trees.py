@@ -18,10 +18,10 @@ CATEGORICAL, DEFAULT_LEFT = 1, 2  # bits of LightGBM's decision_type; the bits a
 ZERO, NAN = 1, 2
 SETTINGS: dict[str, Any] = {
     "objective": "binary",
-    "learning_rate": 0.05,
-    "num_leaves": 7,
+    "learning_rate": 0.1,
     "min_data_in_leaf": 20,
-    "feature_fraction": 0.4,
+    "max_bin": 63,
+    "feature_fraction": 0.2,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "verbose": -1,
 }
 ROUNDS = 150
+ROWS_PER_LEAF, FEWEST_LEAVES, MOST_LEAVES = 2_500, 4, 63
 ROWS_PER_THREAD = 50_000  # below so many rows a second thread costs more than it brings
 
 
@@ -52,7 +53,8 @@ def train(x: NDArray[np.float64], clicks: NDArray[np.float64], rounds: int = ROU
     import lightgbm
 
     threads = min(cores(), 1 + len(x) // ROWS_PER_THREAD)
-    settings = SETTINGS | {"num_threads": threads} | changes
+    leaves = min(max(len(x) // ROWS_PER_LEAF, FEWEST_LEAVES), MOST_LEAVES)
+    settings = SETTINGS | {"num_threads": threads, "num_leaves": leaves} | changes
     return lightgbm.train(settings, lightgbm.Dataset(x, clicks), rounds)
 
 
