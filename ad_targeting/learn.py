@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from ad_targeting.model import CROSSED, MAINS, Codes, Floats, codes_of, cross
+from ad_targeting.model import CROSSED, MAINS, Codes, Floats, Model, cheap, codes_of, cross
 from ad_targeting.records import Campaigns, Log
 from ad_targeting.world import request_of
 
@@ -35,3 +35,21 @@ def _codes(breaks: Any, campaigns: Any, rows: Any, ads: Any) -> Any:
         codes_of(request_of(breaks, rows[k]), codes[k])
         cross(codes[k], campaigns.campaign_id[ads[k]], campaigns.category[ads[k]])
     return codes
+
+
+def repriced(log: Log, campaigns: Campaigns, model: Model) -> Log:
+    """The log at the cheap model's prices: λ must be solved at the prices at which decisions will be made."""
+    return log._replace(price=_prices(log, campaigns.bid, model))
+
+
+@njit(cache=True, nogil=True)
+def _prices(log: Any, bid: Any, model: Any) -> Any:
+    price, codes = np.empty(len(log.ad), np.int32), np.empty(MAINS, np.int64)
+    probability = np.empty(len(bid))
+    for b in range(len(log.first) - 1):
+        low, high = log.first[b], log.first[b + 1]
+        codes_of(request_of(log.breaks, b), codes)
+        cheap(model, log.ad[low:high], high - low, codes, probability)
+        for k in range(low, high):
+            price[k] = max(int(bid[log.ad[k]] * probability[k - low] + 0.5), 1)
+    return price

@@ -17,6 +17,7 @@ from ad_targeting import policy as policies
 from ad_targeting.books import Balance
 from ad_targeting.decide import SPOT_MS, Decider, Reasoned, Record, read_record
 from ad_targeting.desk import Ask, Desk, answer_all
+from ad_targeting.learn import repriced
 from ad_targeting.ledger import Ledger, Outcome, Report
 from ad_targeting.pacing import Now, Pacer
 from ad_targeting.publish import QUARTER_MS, folder_of, newest_ledger, open_ledger, read_market
@@ -125,8 +126,8 @@ class Live:
     def _play(self, wait: Callable[[float], Any]) -> None:
         size, _ = read_market(self.home)
         market = make_market(**{"count" if name == "campaigns" else name: value for name, value in size.items()})
-        yesterday, today = make_log(market, -1), make_log(market, 0).breaks
-        start = self.desk().decider.policy
+        start, today = self.desk().decider.policy, make_log(market, 0).breaks
+        yesterday = repriced(make_log(market, -1), start.campaigns, start.model)
         self._moment = self._day
         open_ledger(self.home, start, self.now, fresh=True).close()
         floor = start.terms[0] + start.terms[1] * yesterday.breaks.churn

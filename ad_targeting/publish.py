@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ad_targeting import learn, model
+from ad_targeting.bound import solve
 from ad_targeting.ledger import Ledger
 from ad_targeting.policy import Floats, Policy, save
 from ad_targeting.records import Campaigns, Log
@@ -22,18 +23,19 @@ from shared.errors import BadInput, NotFound
 from shared.world.rng import generator
 
 QUARTER_MS = 900_000
+ROUNDS = 30
 EXPLORED = 400_000
 """Impressions of explored slots of each of two days."""
 
 
 def publish(home: Path, market: Market, yesterday: Log, shadow: Floats, reserve: float, kappa: float) -> str:
-    """Learn the models from the two days before, and make them with the prices the current policy; its digest."""
-    rng = generator(market.seed, "ads/explored")
-    days = make_log(market, -2), yesterday
-    early, late = (learn.explored(log, market.campaigns, rng, EXPLORED) for log in days)
-    churn = _churn(yesterday, market)
-    terms, day = np.array([reserve, kappa], np.float64), np.array([DEMO_NOW])
-    policy = Policy(market.campaigns, shadow, terms, churn, day, model.fit(early, late, market.campaigns))
+    """Learn the models from the two days before, solve λ at their prices (from `shadow` on), and make it the current policy; its digest."""
+    rng, campaigns = generator(market.seed, "ads/explored"), market.campaigns
+    early, late = (learn.explored(log, campaigns, rng, EXPLORED) for log in (make_log(market, -2), yesterday))
+    learnt, terms = model.fit(early, late, campaigns), np.array([reserve, kappa], np.float64)
+    log = learn.repriced(yesterday, campaigns, learnt)
+    solved = solve(log, campaigns.budget, campaigns.category, reserve + kappa * log.breaks.churn, shadow, ROUNDS)
+    policy = Policy(campaigns, solved.shadow, terms, _churn(yesterday, market), np.array([DEMO_NOW]), learnt)
     folder = folder_of(home)
     name = save(folder / "policies", policy)
     quarter = yesterday.breaks.moment % DAY_MS // QUARTER_MS

@@ -2,7 +2,7 @@
 import { chart, ticks } from "./lines.js";
 
 const $ = (id) => document.getElementById(id);
-const euros = (micros) => `€${(micros / 1e6).toLocaleString("en", { maximumFractionDigits: 0 })}`;
+const euros = (micros) => `€${(micros / 1e6).toLocaleString("en", { maximumFractionDigits: micros < 1e8 ? 2 : 0 })}`;
 const cents = (micros) => `${(micros / 1e4).toFixed(2)} ¢`;
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const signed = (value, text) => `${value >= 0 ? "+" : "−"}${text(Math.abs(value))}`;
@@ -39,7 +39,7 @@ function drawFrontier() {
   for (const [name, others] of Object.entries(policies)) {
     const sorted = others.toSorted((a, b) => a.retention - b.retention);
     drawing.curve(sorted.map(at), "other");
-    drawing.dot(at(sorted.at(-1)), "", name, 0);
+    if (!name.startsWith("churn price")) drawing.dot(at(sorted.at(-1)), "", name, 0); // those are ours, with other estimates
   }
   drawing.curve(points.toSorted((a, b) => a.retention - b.retention).map(at), "ours");
   drawing.dot(at(all), "fill-all", "fill every slot");
