@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from shared.errors import BadInput, CheckFailed, LinerError, NotFound
 
 SUMS = """
-select campaign, sum(micros * (kind = 'budget')), sum(micros * ((kind = 'lease') - (kind in ('return', 'reserve')))),
-       sum(micros * ((kind = 'reserve') - (kind in ('spend', 'release')))), sum(micros * (kind = 'spend'))
+select campaign, sum(micros * (kind = 'budget')), sum(micros * ((kind = 'reserve') - (kind in ('spend', 'release')))),
+       sum(micros * (kind = 'spend'))
 from audit group by campaign order by campaign
 """
 
@@ -21,14 +21,13 @@ class Balance(NamedTuple):
 
     campaign: int
     budget: int
-    leased: int
     reserved: int
     spent: int
 
     @property
     def free(self) -> int:
-        """What may still be leased."""
-        return self.budget - self.leased - self.reserved - self.spent
+        """What may still be reserved."""
+        return self.budget - self.reserved - self.spent
 
 
 class Books:
@@ -47,9 +46,7 @@ class Books:
     def balances(self) -> list[Balance]:
         """Every account, by campaign."""
         with self._reading():
-            rows = self._connection.execute(
-                "select campaign, budget, leased, reserved, spent from accounts order by campaign"
-            )
+            rows = self._connection.execute("select campaign, budget, reserved, spent from accounts order by campaign")
             return [Balance(*row) for row in rows]
 
     def record(self, decision: str) -> bytes:
@@ -93,17 +90,16 @@ class Books:
             return dict(self._connection.execute(query, (user, day)))
 
     def check(self) -> int:
-        """Compare balances with the sums of their audit rows, and with the leases; rows of audit, CheckFailed if any differs."""
+        """Compare balances with the sums of their audit rows; how many rows there are, CheckFailed if any balance differs."""
         with self._reading():
             balances = {row[0]: row for row in self._connection.execute("select * from accounts")}
             sums = {row[0]: row for row in self._connection.execute(SUMS)}
-            leased = dict(self._connection.execute("select campaign, sum(micros) from leases group by campaign"))
             (rows,) = self._row("select count(*) from audit") or (0,)
         for campaign in sorted(balances.keys() | sums.keys()):
-            if balances.get(campaign) != sums.get(campaign) or balances[campaign][2] != leased.get(campaign, 0):
+            if balances.get(campaign) != sums.get(campaign):
                 raise CheckFailed(
-                    f"{self.path}: campaign {campaign}: balance {balances.get(campaign)}, audit {sums.get(campaign)},"
-                    f" leases {leased.get(campaign, 0)}; stop spending and restore the file"
+                    f"{self.path}: campaign {campaign}: balance {balances.get(campaign)}, audit {sums.get(campaign)};"
+                    " stop spending and restore the file"
                 )
         return int(rows)
 

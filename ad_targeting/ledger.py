@@ -1,13 +1,13 @@
-"""Where the money is: integer micros that move free → leased → reserved → spent, and never past the budget.
+"""Where the money is: integer micros that move free → reserved → spent, and never past the budget.
 
-A decision must not wait for a disk, so a worker holds a *lease*: a slice of each budget, in memory, that nobody else can spend. What it
-decides is *booked* before the answer leaves: one transaction moves the price from the lease to a reservation, counts the frequency cap
-and writes the audit record. A played ad is *settled* (spent), a skipped or forgotten one released. Whoever dies holds nothing for long:
-leases and reservations end, and a sweep returns them.
+A decision must not wait for a disk, but its answer must: it is *booked* first, in one transaction that reserves the prices, counts the
+frequency caps and writes the audit record. So what a worker remembers of budgets and caps may be stale, and two workers may want the
+last micro: the transaction lets one of them have it. A played ad is *settled* (spent); a skipped one, or one that nobody reports for
+RESERVATION_MS, is released.
 
-Every movement is a row of `audit`, written in the transaction that moves the balance; `books.check` compares the two to the micro. The sum
-that must not pass the budget is a CHECK of the schema, so that not even a wrong line of ours could overspend. A key of idempotency (the
-decision, its slot) is written in the same transaction too: recorded earlier, a crash would lose the movement, later, double it.
+Every movement is a row of `audit`, written in the transaction that moves the balance; `books.check` compares the two to the micro. The
+sum that must not pass the budget is a CHECK of the schema, so that not even a wrong line of ours could overspend. A key of idempotency
+(the decision, its slot) is written in the same transaction too: recorded earlier, a crash would lose the movement, later, double it.
 """
 
 import sqlite3
@@ -23,18 +23,12 @@ from shared.clock import Clock
 from shared.errors import BadInput, NotFound
 
 MAX_MICROS = (1 << 53) - 1  # beyond it a browser, a Lua script or a float64 would round money
-LEASE_MS = 60_000
 RESERVATION_MS = 600_000  # the longest break, a pause in a tunnel, and a late report of it
 SCHEMA = """
 create table if not exists accounts (
-    campaign integer primary key, budget integer not null, leased integer not null default 0,
-    reserved integer not null default 0, spent integer not null default 0,
-    check (min(leased, reserved, spent) >= 0 and leased + reserved + spent <= budget)
+    campaign integer primary key, budget integer not null, reserved integer not null default 0, spent integer not null default 0,
+    check (min(reserved, spent) >= 0 and reserved + spent <= budget)
 );
-create table if not exists leases (
-    worker text, campaign integer, micros integer not null check (micros >= 0), until_ms integer not null,
-    primary key (worker, campaign)
-) without rowid;
 create table if not exists decisions (
     seq integer primary key, id text unique not null, user integer not null, day integer not null, record blob not null
 );
@@ -52,13 +46,6 @@ create table if not exists audit (
     decision text, slot integer
 );
 """
-
-
-class Slice(NamedTuple):
-    """What a worker's lease of a campaign holds now, and how much of that is new, micros."""
-
-    holds: int
-    more: int
 
 
 class Charge(NamedTuple):
@@ -93,7 +80,7 @@ class Outcome(StrEnum):
     BOOKED = "booked"
     REPEATED = "repeated"  # the very same came before; nothing moved
     TAKEN = "taken"  # the id stands for another answer, which stays
-    UNFUNDED = "unfunded"  # the lease is gone or too small: lease again, decide again
+    UNFUNDED = "unfunded"  # less is left than it costs: look again, decide again
     CAPPED = "capped"  # another worker showed the campaign meanwhile
     SPENT = "spent"
     RELEASED = "released"
@@ -126,39 +113,17 @@ class Ledger:
     def set_budgets(self, budgets: Mapping[int, int]) -> dict[int, int]:
         """Open accounts or edit their budgets; returns the budgets in force.
 
-        A cut below what is spent and reserved cannot undo it: the budget becomes just that, and the campaign stops at once, because
-        its leases are called back.
+        A cut below what is spent and reserved cannot undo it: the budget becomes just that, and the campaign stops at once.
         """
         for micros in budgets.values():
             check_micros("budget_micros", micros)
         with self._transaction() as now:
             return {campaign: self._set_budget(campaign, micros, now) for campaign, micros in budgets.items()}
 
-    def lease(self, worker: str, wanted: Mapping[int, int]) -> dict[int, Slice]:
-        """Fill a worker's slices up to `wanted` micros a campaign, as far as budgets go; all its slices are held for LEASE_MS from now."""
-        slices = {}
-        with self._transaction() as now:
-            self._call_back("until_ms <= ?", now, now)
-            until = now + LEASE_MS
-            self._execute("update leases set until_ms = ? where worker = ?", until, worker)
-            for campaign, micros in sorted(wanted.items()):
-                check_micros("lease", micros)
-                (has,) = self._row("select micros from leases where worker = ? and campaign = ?", worker, campaign) or (
-                    0,
-                )
-                more = max(0, min(micros - has, self._balance(campaign).free))
-                self._execute(
-                    "insert into leases values (?, ?, ?, ?) on conflict do update set micros = micros + ?",
-                    *(worker, campaign, more, until, more),
-                )
-                self._move(now, "lease", campaign, more)
-                slices[campaign] = Slice(has + more, more)
-        return slices
-
-    def book(self, worker: str, bookings: Sequence[Booking]) -> list[Outcome]:
+    def book(self, bookings: Sequence[Booking]) -> list[Outcome]:
         """Make decisions durable, each wholly or not at all, in one transaction; an answer may leave only after it."""
         with self._transaction() as now:
-            return [self._book(worker, booking, now) for booking in bookings]
+            return [self._book(booking, now) for booking in bookings]
 
     def settle(self, reports: Sequence[Report]) -> list[Outcome]:
         """What players report of ads: played (spent) or not (released). Repeats and late ones move nothing."""
@@ -175,17 +140,16 @@ class Ledger:
             self._execute("insert or ignore into responses values (?, ?, ?)", decision, slot, now)
         return Outcome.REPEATED if before else Outcome.RESPONDED
 
-    def sweep(self) -> tuple[int, int]:
-        """Return what has ended to the budgets: (leases, reservations)."""
+    def sweep(self) -> int:
+        """Release the reservations that have ended; how many there were."""
         with self._transaction() as now:
-            leases = self._call_back("until_ms <= ?", now, now)
             query = (
                 "select decision, slot, campaign, micros from reservations where state = 'reserved' and until_ms <= ?"
             )
             overdue = self._connection.execute(query, (now,)).fetchall()
             for decision, slot, campaign, micros in overdue:
                 self._end(now, decision, slot, campaign, micros, "release")
-        return leases, len(overdue)
+        return len(overdue)
 
     def keep_prices(self, name: str, shadow: bytes) -> None:
         """Keep prices under their name, for whoever replays a decision made at them."""
@@ -195,10 +159,7 @@ class Ledger:
     def _set_budget(self, campaign: int, micros: int, now: int) -> int:
         self._execute("insert or ignore into accounts (campaign, budget) values (?, 0)", campaign)
         balance = self._balance(campaign)
-        if micros < balance.budget - balance.free:
-            self._call_back("campaign = ?", campaign, now)
-        balance = self._balance(campaign)
-        in_force = max(micros, balance.leased + balance.reserved + balance.spent)
+        in_force = max(micros, balance.budget - balance.free)
         self._execute("update accounts set budget = ? where campaign = ?", in_force, campaign)
         self._audit(now, "budget", campaign, in_force - balance.budget)
         return in_force
@@ -216,42 +177,29 @@ class Ledger:
         self._end(now, decision, slot, campaign, micros, "spend" if played and not late else "release")
         return Outcome.LATE if late and played else Outcome.SPENT if played else Outcome.RELEASED
 
-    def _book(self, worker: str, booking: Booking, now: int) -> Outcome:
+    def _book(self, booking: Booking, now: int) -> Outcome:
         known = self._row("select record from decisions where id = ?", booking.decision)
         if known:
             return Outcome.REPEATED if bytes(known[0]) == booking.record else Outcome.TAKEN
         for charge in booking.charges:
-            has = self._row(
-                "select 1 from leases where worker = ? and campaign = ? and micros >= ? and until_ms > ?",
-                *(worker, charge.campaign, charge.micros, now),
-            )
             met = self._row(
                 "select 1 from exposures where user = ? and day = ? and campaign = ? and count >= ?",
                 *(booking.user, booking.day, charge.campaign, charge.cap),
             )
-            if met or not has:
+            if met or self._balance(charge.campaign).free < charge.micros:
                 return Outcome.CAPPED if met else Outcome.UNFUNDED
         self._execute("insert into decisions values (null, ?, ?, ?, ?)", *booking[:4])
         for slot, charge in enumerate(booking.charges):
-            self._reserve(worker, booking, slot, charge, now)
+            self._move(now, "reserve", charge.campaign, charge.micros, booking.decision, slot)
+            self._execute(
+                "insert into reservations values (?, ?, ?, ?, ?, 'reserved')",
+                *(booking.decision, slot, charge.campaign, charge.micros, now + RESERVATION_MS),
+            )
+            self._execute(
+                "insert into exposures values (?, ?, ?, 1) on conflict do update set count = count + 1",
+                *(booking.user, booking.day, charge.campaign),
+            )
         return Outcome.BOOKED
-
-    def _reserve(self, worker: str, booking: Booking, slot: int, charge: Charge, now: int) -> None:
-        self._execute(
-            "update leases set micros = micros - ? where worker = ? and campaign = ?",
-            charge.micros,
-            worker,
-            charge.campaign,
-        )
-        self._move(now, "reserve", charge.campaign, charge.micros, booking.decision, slot)
-        self._execute(
-            "insert into reservations values (?, ?, ?, ?, ?, 'reserved')",
-            *(booking.decision, slot, charge.campaign, charge.micros, now + RESERVATION_MS),
-        )
-        self._execute(
-            "insert into exposures values (?, ?, ?, 1) on conflict do update set count = count + 1",
-            *(booking.user, booking.day, charge.campaign),
-        )
 
     def _end(self, now: int, decision: str, slot: int, campaign: int, micros: int, kind: str) -> None:
         """Spend or release a reservation; an ad that was not played does not count for the cap either."""
@@ -265,31 +213,14 @@ class Ledger:
                 *(campaign, decision),
             )
 
-    def _call_back(self, where: str, value: int, now: int) -> int:
-        """End the leases for which `where` holds and free what they held."""
-        ended = self._connection.execute(f"select campaign, micros from leases where {where}", (value,)).fetchall()
-        self._execute(f"delete from leases where {where}", value)
-        for campaign, micros in ended:
-            self._move(now, "return", campaign, micros)
-        return len(ended)
-
-    def _move(
-        self, now: int, kind: str, campaign: int, micros: int, decision: str | None = None, slot: int | None = None
-    ) -> None:
+    def _move(self, now: int, kind: str, campaign: int, micros: int, decision: str, slot: int) -> None:
         """Move money in the account and write the audit row of it."""
-        leased, reserved, spent = {
-            "lease": (1, 0, 0),
-            "return": (-1, 0, 0),
-            "reserve": (-1, 1, 0),
-            "spend": (0, -1, 1),
-            "release": (0, -1, 0),
-        }[kind]
-        if micros:
-            self._execute(
-                "update accounts set leased = leased + ?, reserved = reserved + ?, spent = spent + ? where campaign = ?",
-                *(leased * micros, reserved * micros, spent * micros, campaign),
-            )
-            self._audit(now, kind, campaign, micros, decision, slot)
+        reserved, spent = {"reserve": (1, 0), "spend": (-1, 1), "release": (-1, 0)}[kind]
+        self._execute(
+            "update accounts set reserved = reserved + ?, spent = spent + ? where campaign = ?",
+            *(reserved * micros, spent * micros, campaign),
+        )
+        self._audit(now, kind, campaign, micros, decision, slot)
 
     def _audit(
         self, now: int, kind: str, campaign: int, micros: int, decision: str | None = None, slot: int | None = None
@@ -297,7 +228,7 @@ class Ledger:
         self._execute("insert into audit values (null, ?, ?, ?, ?, ?, ?)", now, kind, campaign, micros, decision, slot)
 
     def _balance(self, campaign: int) -> Balance:
-        row = self._row("select campaign, budget, leased, reserved, spent from accounts where campaign = ?", campaign)
+        row = self._row("select campaign, budget, reserved, spent from accounts where campaign = ?", campaign)
         if row is None:
             raise NotFound(f"campaign {campaign}: has no account; set its budget first")
         return Balance(*row)

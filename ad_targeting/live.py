@@ -7,7 +7,6 @@ prices are solved anew each quarter of an hour, and whoever asks meanwhile is an
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from secrets import token_hex
 from threading import Event, Lock
 from typing import Any, NamedTuple
 
@@ -16,9 +15,9 @@ import numpy as np
 from ad_targeting import policy as policies
 from ad_targeting.books import Balance
 from ad_targeting.decide import SPOT_MS, Decider, Reasoned, Record, read_record
-from ad_targeting.desk import Ask, Desk, answer_all
+from ad_targeting.desk import Ask, Desk
 from ad_targeting.learn import repriced
-from ad_targeting.ledger import Ledger, Outcome, Report
+from ad_targeting.ledger import Ledger, Report
 from ad_targeting.pacing import Now, Pacer
 from ad_targeting.publish import QUARTER_MS, folder_of, newest_ledger, open_ledger, read_market
 from ad_targeting.records import Breaks, Request
@@ -120,7 +119,7 @@ class Live:
         loaded = policies.load(folder_of(self.home) / "policies", name)
         self._day = int(loaded.day[0])
         self._ledgers.append(open_ledger(self.home, loaded, self.now))
-        self._desk = Desk(Decider(loaded, name), self._ledgers[-1], token_hex(4), self._clock)
+        self._desk = Desk(Decider(loaded, name), self._ledgers[-1], self._clock)
         self._key = key
 
     def _play(self, wait: Callable[[float], Any]) -> None:
@@ -149,7 +148,6 @@ class Live:
         budgets = np.array([balance.budget for balance in mine])
         left = budgets - [balance.reserved + balance.spent for balance in mine]
         desk.reprice(pacer.prices(Now(quarter * 15, budgets, left, seen)))
-        desk.read_again()  # a quarter of an hour has passed at once: the leases are over
 
     def _serve(self, breaks: Breaks, rows: range) -> None:
         """Decide, book and settle some breaks of the day."""
@@ -157,16 +155,10 @@ class Live:
         for row in rows:
             request = Request(row, *(int(column[row]) for column in breaks[:-1]))
             asks.append(Ask(f"day-{row}", request, local_day(request), request.slots * SPOT_MS))
-        tickets = answer_all(desk, asks)
         dice = np.random.default_rng(np.random.SeedSequence([rows.start, 97]))
-        desk.settle(
-            [
-                Report(ticket.booking.decision, slot, bool(dice.random() < PLAYED))
-                for ticket in tickets
-                for slot in range(len(ticket.played))
-                if ticket.outcome is Outcome.BOOKED
-            ]
-        )
+        records = [read_record(line) for line in desk.answer(asks)]
+        slots = [(record.decision, slot) for record in records for slot in range(len(record.played))]
+        desk.settle([Report(decision, slot, bool(dice.random() < PLAYED)) for decision, slot in slots])
 
 
 def until(breaks: Breaks, row: int) -> Breaks:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from ad_targeting.ask import BreakRequest, to_ask
 from ad_targeting.decide import Record, read_record
 from ad_targeting.desk import Desk
-from ad_targeting.ledger import MAX_MICROS, Outcome, Report
+from ad_targeting.ledger import MAX_MICROS, Report
 from ad_targeting.live import Explained, Live
 from ad_targeting.publish import add_campaign, folder_of
 from ad_targeting.records import RATINGS, Reason
@@ -80,7 +80,9 @@ def router(engines: Engines) -> APIRouter:
     @api.post("/ad-targeting/decide")
     def decide(asked: BreakRequest) -> dict[str, Any]:
         """The ads of one break, best first, booked; none means a house ad (nobody may play and pay) or silence (nobody pays enough)."""
-        return answer(live.desk(), asked, live.now())
+        desk = live.desk()
+        ask = to_ask(asked, asked.decision or token_hex(8), live.now(), int(desk.decider.policy.day[0]))
+        return brief(desk, read_record(desk.answer([ask])[0]))
 
     @api.post("/ad-targeting/events")
     def events(event: Event) -> dict[str, str]:
@@ -167,16 +169,6 @@ def router(engines: Engines) -> APIRouter:
         return {"status": "started"}
 
     return api
-
-
-def answer(desk: Desk, asked: BreakRequest, now: int) -> dict[str, Any]:
-    """Decide and book, or find what was booked under that id."""
-    day = int(desk.decider.policy.day[0])
-    ticket = desk.answer(to_ask(asked, asked.decision or token_hex(8), now, day))
-    line = ticket.booking.record
-    if ticket.outcome is Outcome.TAKEN:
-        line = desk.ledger.books.record(ticket.booking.decision)
-    return brief(desk, read_record(line))
 
 
 def brief(desk: Desk, record: Record) -> dict[str, Any]:

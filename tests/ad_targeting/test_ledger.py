@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ad_targeting.books import Balance, explained
-from ad_targeting.ledger import LEASE_MS, MAX_MICROS, RESERVATION_MS, Booking, Charge, Ledger, Outcome, Report
+from ad_targeting.ledger import MAX_MICROS, RESERVATION_MS, Booking, Charge, Ledger, Outcome, Report
 from shared.errors import BadInput, CheckFailed, NotFound
 
-WORKER, USER, DAY = "w", 5, 20_000
+USER, DAY = 5, 20_000
 
 
 class Clock:
@@ -49,22 +49,19 @@ def only(ledger):
     return balance
 
 
-def test_money_moves_from_free_to_leased_to_reserved_to_spent(ledger):
+def test_money_moves_from_free_to_reserved_to_spent(ledger):
     ledger.set_budgets({1: 1000})
-    assert ledger.lease(WORKER, {1: 600}) == {1: (600, 600)}
-    assert only(ledger) == Balance(1, 1000, 600, 0, 0)
-    assert ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 50))]) == [Outcome.BOOKED] * 2
-    assert only(ledger) == Balance(1, 1000, 450, 150, 0)
+    assert ledger.book([booking("a", (1, 100)), booking("b", (1, 50))]) == [Outcome.BOOKED] * 2
+    assert only(ledger) == Balance(1, 1000, 150, 0)
     assert settle(ledger, "a", 0, True) is Outcome.SPENT
     assert settle(ledger, "b", 0, False) is Outcome.RELEASED
-    assert only(ledger) == Balance(1, 1000, 450, 0, 100)
-    assert only(ledger).free == 450
+    assert only(ledger) == Balance(1, 1000, 0, 100)
+    assert only(ledger).free == 900
 
 
 def test_a_report_that_comes_twice_moves_nothing(ledger):
     ledger.set_budgets({1: 1000})
-    ledger.lease(WORKER, {1: 600})
-    ledger.book(WORKER, [booking("a", (1, 100))])
+    ledger.book([booking("a", (1, 100))])
     reports = [settle(ledger, "a", 0, True) for _ in range(3)]
     assert reports == [Outcome.SPENT, Outcome.REPEATED, Outcome.REPEATED]
     assert settle(ledger, "a", 0, False) is Outcome.LATE
@@ -73,13 +70,12 @@ def test_a_report_that_comes_twice_moves_nothing(ledger):
 
 def test_a_late_report_is_not_charged(ledger, clock):
     ledger.set_budgets({1: 1000})
-    ledger.lease(WORKER, {1: 600})
-    ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 100))])
+    ledger.book([booking("a", (1, 100)), booking("b", (1, 100))])
     clock.now += RESERVATION_MS
     assert settle(ledger, "a", 0, True) is Outcome.LATE  # before a sweep
-    assert ledger.sweep() == (1, 1)
+    assert ledger.sweep() == 1
     assert settle(ledger, "b", 0, True) is Outcome.LATE  # and after one
-    assert only(ledger) == Balance(1, 1000, 0, 0, 0)
+    assert only(ledger) == Balance(1, 1000, 0, 0)
 
 
 def test_a_report_of_what_was_never_decided_is_unknown(ledger):
@@ -90,66 +86,40 @@ def test_a_report_of_what_was_never_decided_is_unknown(ledger):
 
 def test_a_decision_that_is_booked_twice_pays_once(ledger):
     ledger.set_budgets({1: 1000})
-    ledger.lease(WORKER, {1: 600})
     first = booking("a", (1, 100))
-    assert ledger.book(WORKER, [first, first]) == [Outcome.BOOKED, Outcome.REPEATED]
-    assert ledger.book(WORKER, [first._replace(record=b"other")]) == [Outcome.TAKEN]
+    assert ledger.book([first, first]) == [Outcome.BOOKED, Outcome.REPEATED]
+    assert ledger.book([first._replace(record=b"other")]) == [Outcome.TAKEN]
     assert only(ledger).reserved == 100
     assert ledger.books.record("a") == b"{}"
 
 
 def test_a_refused_booking_does_not_use_up_its_key(ledger):
     ledger.set_budgets({1: 50})
-    ledger.lease(WORKER, {1: 600})
-    assert ledger.book(WORKER, [booking("a", (1, 100))]) == [Outcome.UNFUNDED]
+    assert ledger.book([booking("a", (1, 100))]) == [Outcome.UNFUNDED]
     ledger.set_budgets({1: 500})
-    ledger.lease(WORKER, {1: 600})
-    assert ledger.book(WORKER, [booking("a", (1, 100))]) == [Outcome.BOOKED]
+    assert ledger.book([booking("a", (1, 100))]) == [Outcome.BOOKED]
 
 
 def test_a_break_is_booked_wholly_or_not_at_all(ledger):
     ledger.set_budgets({1: 1000})
     ledger.set_budgets({2: 10})
-    ledger.lease(WORKER, {1: 500, 2: 500})
-    assert ledger.book(WORKER, [booking("a", (1, 100), (2, 100))]) == [Outcome.UNFUNDED]
+    assert ledger.book([booking("a", (1, 100), (2, 100))]) == [Outcome.UNFUNDED]
     assert [balance.reserved for balance in ledger.books.balances()] == [0, 0]
-
-
-def test_a_slice_is_filled_up_and_held_on(ledger, clock):
-    ledger.set_budgets({1: 1000})
-    ledger.lease(WORKER, {1: 600})
-    ledger.book(WORKER, [booking("a", (1, 100))])
-    clock.now += LEASE_MS - 1
-    assert ledger.lease(WORKER, {1: 600}) == {1: (600, 100)}
-    clock.now += LEASE_MS - 1
-    assert ledger.lease(WORKER, {}) == {}  # renewed
-    assert ledger.sweep() == (0, 0)
-
-
-def test_a_lease_that_ran_out_pays_nothing(ledger, clock):
-    ledger.set_budgets({1: 1000})
-    ledger.lease("dead", {1: 1000})
-    assert ledger.lease(WORKER, {1: 500}) == {1: (0, 0)}
-    clock.now += LEASE_MS
-    assert ledger.book("dead", [booking("a", (1, 100))]) == [Outcome.UNFUNDED]
-    assert ledger.lease(WORKER, {1: 500}) == {1: (500, 500)}
 
 
 def test_a_clock_that_steps_back_ends_nothing_twice(ledger, clock):
     ledger.set_budgets({1: 1000})
-    ledger.lease(WORKER, {1: 600})
-    ledger.book(WORKER, [booking("a", (1, 100))])
+    ledger.book([booking("a", (1, 100))])
     clock.now += RESERVATION_MS
     ledger.sweep()
     clock.now -= 2 * RESERVATION_MS
     assert settle(ledger, "a", 0, True) is Outcome.LATE
-    assert ledger.sweep() == (0, 0)
+    assert ledger.sweep() == 0
 
 
 def test_a_response_counts_once_and_only_of_what_was_played(ledger):
     ledger.set_budgets({1: 1000})
-    ledger.lease(WORKER, {1: 600})
-    ledger.book(WORKER, [booking("a", (1, 100))])
+    ledger.book([booking("a", (1, 100))])
     assert ledger.respond("a", 0) is Outcome.LATE
     settle(ledger, "a", 0, True)
     assert [ledger.respond("a", 0) for _ in range(2)] == [Outcome.RESPONDED, Outcome.REPEATED]
@@ -166,32 +136,25 @@ def test_prices_are_kept_by_name(ledger):
 
 def test_a_budget_cut_below_what_is_spent_stops_the_campaign_at_once(ledger):
     ledger.set_budgets({1: 1000})
-    ledger.lease(WORKER, {1: 600})
-    ledger.book(WORKER, [booking("a", (1, 100)), booking("b", (1, 100))])
+    ledger.book([booking("a", (1, 100)), booking("b", (1, 100))])
     settle(ledger, "a", 0, True)
     assert ledger.set_budgets({1: 50}) == {1: 200}
-    assert only(ledger) == Balance(1, 200, 0, 100, 100)
-    assert ledger.book(WORKER, [booking("c", (1, 1))]) == [Outcome.UNFUNDED]
+    assert only(ledger) == Balance(1, 200, 100, 100)
+    assert ledger.book([booking("c", (1, 1))]) == [Outcome.UNFUNDED]
     assert settle(ledger, "b", 0, True) is Outcome.SPENT  # the break was under way: what was promised is kept
-
-
-def test_a_cut_that_leases_exceed_calls_them_back(ledger):
-    ledger.set_budgets({1: 1000})
-    ledger.lease(WORKER, {1: 900})
-    assert ledger.set_budgets({1: 500}) == {1: 500}
-    assert only(ledger) == Balance(1, 500, 0, 0, 0)
 
 
 def test_caps_hold_between_workers_and_count_what_was_played(ledger):
     ledger.set_budgets({1: 1000})
-    for worker in "xyz":
-        ledger.lease(worker, {1: 100})
-        assert ledger.book(worker, [booking(worker, (1, 10))]) == [Outcome.BOOKED]
-    assert ledger.book("x", [booking("more", (1, 10))]) == [Outcome.CAPPED]
+    other = Ledger(ledger.path, lambda: 0)
+    for decision, either in zip("xyz", (ledger, other, ledger), strict=True):
+        assert either.book([booking(decision, (1, 10))]) == [Outcome.BOOKED]
+    assert other.book([booking("more", (1, 10))]) == [Outcome.CAPPED]
+    other.close()
     assert ledger.books.exposures(USER, DAY) == {1: 3}
     settle(ledger, "x", 0, False)
     assert ledger.books.exposures(USER, DAY) == {1: 2}
-    assert ledger.book("x", [booking("more", (1, 10))]) == [Outcome.BOOKED]
+    assert ledger.book([booking("more", (1, 10))]) == [Outcome.BOOKED]
 
 
 @pytest.mark.parametrize("micros", [-1, MAX_MICROS + 1, 1.5, float("nan"), True, "7", None])
@@ -203,8 +166,7 @@ def test_a_budget_is_whole_micros(ledger, micros):
 
 def test_the_highest_budget_can_be_spent_to_the_micro(ledger):
     ledger.set_budgets({1: MAX_MICROS})
-    assert ledger.lease(WORKER, {1: MAX_MICROS}) == {1: (MAX_MICROS, MAX_MICROS)}
-    assert ledger.book(WORKER, [booking("a", (1, MAX_MICROS))]) == [Outcome.BOOKED]
+    assert ledger.book([booking("a", (1, MAX_MICROS))]) == [Outcome.BOOKED]
     assert settle(ledger, "a", 0, True) is Outcome.SPENT
     assert only(ledger).spent == MAX_MICROS
 
@@ -245,15 +207,11 @@ class AnyOrder(RuleBasedStateMachine):
     def edit(self, campaign, micros):
         assert self.ledger.set_budgets({campaign: micros})[campaign] >= micros
 
-    @rule(worker=st.sampled_from("ab"), one=st.integers(0, 700), two=st.integers(0, 700))
-    def lease(self, worker, one, two):
-        self.ledger.lease(worker, {1: one, 2: two})
-
-    @rule(worker=st.sampled_from("ab"), one=st.integers(1, 300), two=st.integers(1, 300), user=st.integers(1, 3))
-    def book(self, worker, one, two, user):
+    @rule(one=st.integers(1, 300), two=st.integers(1, 300), user=st.integers(1, 3))
+    def book(self, one, two, user):
         decision = str(len(self.booked))
         self.booked += [(decision, one, two)]
-        self.ledger.book(worker, [booking(decision, (1, one), (2, two), user=user)])
+        self.ledger.book([booking(decision, (1, one), (2, two), user=user)])
 
     @rule(at=st.integers(0, 50), slot=st.integers(0, 2), played=st.booleans())
     def settle(self, at, slot, played):
@@ -261,7 +219,7 @@ class AnyOrder(RuleBasedStateMachine):
         if settle(self.ledger, decision, slot, played) is Outcome.SPENT:
             self.spent += prices[slot]
 
-    @rule(passed=st.sampled_from([1, LEASE_MS, RESERVATION_MS]))
+    @rule(passed=st.sampled_from([1, RESERVATION_MS // 2, RESERVATION_MS]))
     def wait(self, passed):
         self.clock.now += passed
         self.ledger.sweep()

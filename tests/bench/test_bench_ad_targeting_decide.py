@@ -12,7 +12,7 @@ import pytest
 
 from ad_targeting import learn, model, trees
 from ad_targeting.decide import SPOT_MS, TOP, Decider
-from ad_targeting.desk import Ask, Desk, answer_all
+from ad_targeting.desk import Ask, Desk
 from ad_targeting.ledger import Ledger
 from ad_targeting.live import local_day
 from ad_targeting.policy import Policy, digest
@@ -97,14 +97,16 @@ def with_trees(day, monkeypatch, _):
 
 
 def from_memory(day, monkeypatch, folder):
-    """Caps, slices of budgets and the audit record too; all but the disk."""
+    """Caps and the audit record too; all but the disk."""
     clock = lambda: DEMO_NOW  # noqa: E731
     ledger = Ledger(folder / "ledger.sqlite", clock)
     ledger.set_budgets(dict(zip(day.campaigns.campaign_id.tolist(), day.campaigns.budget.tolist(), strict=True)))
-    desk = Desk(day.decider(), ledger, "bench", clock)
+    desk = Desk(day.decider(), ledger, clock)
     for request in day.requests:
         desk._met[request.user, local_day(request)] = {}
-    return lambda request: desk.decide(Ask(str(request.break_id), request, local_day(request), request.slots * SPOT_MS))
+    return lambda request: desk.decide(
+        Ask(str(request.break_id), request, local_day(request), request.slots * SPOT_MS), desk._left
+    )
 
 
 def lightgbm_predict(day, monkeypatch, _):
@@ -122,7 +124,7 @@ def lightgbm_predict(day, monkeypatch, _):
 CONTESTANTS = {
     "filters, hashed model, break": without_trees,
     "+ trees on the top 8": with_trees,
-    "+ caps, slices, audit record": from_memory,
+    "+ caps, audit record": from_memory,
     "LightGBM's predict on the top 8": lightgbm_predict,
 }
 
@@ -147,13 +149,13 @@ def test_book(benchmark, day, bench_size, contestant, tmp_path):
     clock = lambda: DEMO_NOW  # noqa: E731
     ledger = Ledger(tmp_path / "ledger.sqlite", clock)
     ledger.set_budgets(dict(zip(day.campaigns.campaign_id.tolist(), day.campaigns.budget.tolist(), strict=True)))
-    desk = Desk(day.decider(), ledger, "bench", clock)
+    desk = Desk(day.decider(), ledger, clock)
     count = min(DECISIONS[bench_size], 40 * together)
     asks = [Ask(str(r.break_id), r, local_day(r), r.slots * SPOT_MS) for r in day.requests[:count]]
     batches = [asks[at : at + together] for at in range(0, count, together)]
     benchmark.group = "ad-book"
     began = time.perf_counter()
-    benchmark.pedantic(lambda: [answer_all(desk, batch) for batch in batches], rounds=1)
+    benchmark.pedantic(lambda: [desk.answer(batch) for batch in batches], rounds=1)
     passed = time.perf_counter() - began
     rows = ledger.books.check()
     ledger.close()

@@ -1,4 +1,4 @@
-"""The processes that fight over budgets and die: sixteen writers lease, book and settle, and `kill -9` strikes some at a numbered moment.
+"""The processes that fight over budgets and die: sixteen writers book and settle, and `kill -9` strikes some at a numbered moment.
 
 Moments are counted around every statement that a transaction executes, so that a death falls before, inside and after each of them.
 """
@@ -12,7 +12,7 @@ from ad_targeting.ledger import Booking, Charge, Ledger, Outcome, Report
 from shared.clock import system_clock
 
 CAMPAIGNS, BUDGET, USERS, CAP, DAY = 4, 8_000, 30, 6, 20_000
-FOREVER = 10_000
+FOREVER, SPENT_OUT = 10_000, 100
 
 
 def open_accounts(path):
@@ -23,17 +23,16 @@ def open_accounts(path):
 
 def fight(path, number, seed, moment):
     """Spend until the budgets are gone, like a worker that sees nothing but the ledger; die at the numbered moment (0: never)."""
-    rng, worker = random.Random(seed * 1000 + number), f"worker-{number}"
+    rng = random.Random(seed * 1000 + number)
     ledger = Ledger(Path(path), system_clock)
     ledger._connection.execute("pragma synchronous = off")  # a killed process loses no page that the kernel has
     if moment:
         ledger._execute = dying(ledger._execute, moment)
     for step in range(FOREVER):
-        wanted = {campaign: rng.randint(100, 900) for campaign in range(CAMPAIGNS)}
-        if not any(slice.holds for slice in ledger.lease(worker, wanted).values()):
+        if max(balance.free for balance in ledger.books.balances()) < SPENT_OUT:
             break
-        bookings = [draw(rng, f"{worker}-{step}-{k}") for k in range(4)]
-        outcomes = ledger.book(worker, bookings)
+        bookings = [draw(rng, f"worker-{number}-{step}-{k}") for k in range(4)]
+        outcomes = ledger.book(bookings)
         for booking, outcome in zip(bookings, outcomes, strict=True):
             if outcome is Outcome.BOOKED:
                 report(ledger, rng, booking)
