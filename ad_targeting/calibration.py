@@ -13,7 +13,7 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import rankdata
 
 BIN_ROWS, MOST_BINS = 500, 20
-PRIOR_ROWS = 200  # as if so many rows of each bin had clicked as often as predicted
+PRIOR_ROWS = 500  # as if so many rows of each bin had clicked as often as predicted
 ECE_BINS = 15
 CLIP = 1e-6
 

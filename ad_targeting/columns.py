@@ -88,12 +88,14 @@ def _read_csv(path: Path) -> tuple[pa.Table, int]:
         return "skip"
 
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            header = file.readline()
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        if not _is_utf8(content):
+            content = content.decode(errors="replace").encode()
+        header = content.split(b"\n", 1)[0].decode().rstrip("\r")
         delimiter = max(",\t;", key=header.count)
-        names = [name.strip().strip('"') for name in header.rstrip("\r\n").split(delimiter)]
+        names = [name.strip().strip('"') for name in header.split(delimiter)]
         table = pa_csv.read_csv(
-            path,
+            pa.BufferReader(content),
             pa_csv.ReadOptions(column_names=names, skip_rows=1),
             pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip, newlines_in_values=True),
             pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
@@ -102,6 +104,14 @@ def _read_csv(path: Path) -> tuple[pa.Table, int]:
         reason = str(error).splitlines()[0][:160]
         raise BadInput(f"{path}: not readable as CSV ({reason}); expected a header and rows of UTF-8 text") from error
     return table, len(broken)
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _without_missing(column: pa.Array) -> pa.Array:
