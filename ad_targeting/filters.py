@@ -12,16 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ad_targeting.records import (
-    ADULT,
-    ALL_AGES,
-    ALL_COUNTRIES,
-    RATINGS,
-    SENSITIVE,
-    Campaigns,
-    Reason,
-    Request,
-)
+from ad_targeting.records import ADULT, ALL_AGES, ALL_COUNTRIES, RATINGS, SENSITIVE, Campaigns, Reason, Request
 from ad_targeting.rule import fits
 from shared.world.ads import CONTEXTS
 from shared.world.countries import CODES

@@ -8,12 +8,11 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from ad_targeting import policy as policies
-from ad_targeting.books import Balance
 from ad_targeting.decide import SPOT_MS, Decider, Reasoned, Record, read_record
 from ad_targeting.desk import Ask, Desk
 from ad_targeting.learn import repriced
@@ -95,7 +94,10 @@ class Live:
             "traffic": read_market(self.home)[1],
             "budget_micros": sum(balance.budget for balance in balances),
             "spent_micros": curves.sum(axis=0).tolist(),
-            "campaigns": [_curve(balance, curve) for balance, curve in zip(balances, curves.tolist(), strict=True)],
+            "campaigns": [
+                {"campaign_id": balance.campaign, "budget_micros": balance.budget, "spent_micros": curve}
+                for balance, curve in zip(balances, curves.tolist(), strict=True)
+            ],
         }
 
     def close(self) -> None:
@@ -125,7 +127,7 @@ class Live:
     def _play(self, wait: Callable[[float], Any]) -> None:
         size, _ = read_market(self.home)
         market = make_market(**{"count" if name == "campaigns" else name: value for name, value in size.items()})
-        start, today = self.desk().decider.policy, make_log(market, 0).breaks
+        start, today = self.desk().decider.policy, cast(Any, make_log(market, 0).breaks)
         yesterday = repriced(make_log(market, -1), start.campaigns, start.model)
         self._moment = self._day
         open_ledger(self.home, start, self.now, fresh=True).close()
@@ -133,21 +135,19 @@ class Live:
         pacer = Pacer(yesterday, start.shadow, start.campaigns.category, floor, market.seed)
         for quarter in range(96):
             low, high = np.searchsorted(today.moment, self._moment + np.array([0, QUARTER_MS])).tolist()
-            self._reprice(pacer, quarter, until(today, low))
+            self._reprice(pacer, quarter, Breaks(*(column[:low] for column in today)))
             for first in range(low, high, BATCH):
                 self._serve(today, range(first, min(first + BATCH, high)))
-            self._moment = min(
-                self._day + (quarter + 1) * QUARTER_MS, self._day + DAY_MS - 1
-            )  # midnight is another day's
+            self._moment = min(self._moment + QUARTER_MS, self._day + DAY_MS - 1)  # midnight is another day's
             wait(FRAME_SECONDS)
 
     def _reprice(self, pacer: Pacer, quarter: int, seen: Breaks) -> None:
         desk = self.desk()
         balances = {balance.campaign: balance for balance in desk.ledger.books.balances()}
         mine = [balances[campaign] for campaign in desk.decider.policy.campaigns.campaign_id.tolist()]
-        budgets = np.array([balance.budget for balance in mine])
-        left = budgets - [balance.reserved + balance.spent for balance in mine]
-        desk.reprice(pacer.prices(Now(quarter * 15, budgets, left, seen)))
+        budgets, left = (np.array(column) for column in zip(*((each.budget, each.free) for each in mine), strict=True))
+        if left.size == pacer.shadow.size:  # a campaign that was added meanwhile waits for the next night's prices
+            desk.reprice(pacer.prices(Now(quarter * 15, budgets, left, seen)))
 
     def _serve(self, breaks: Breaks, rows: range) -> None:
         """Decide, book and settle some breaks of the day."""
@@ -161,17 +161,7 @@ class Live:
         desk.settle([Report(decision, slot, bool(dice.random() < PLAYED)) for decision, slot in slots])
 
 
-def until(breaks: Breaks, row: int) -> Breaks:
-    """The breaks before a row."""
-    columns: list[Any] = [column[:row] for column in breaks]
-    return Breaks(*columns)
-
-
 def local_day(request: Request) -> int:
     """The listener's local day, counted from the epoch, from the moment and the local hour: the zone is the nearest that fits."""
     ahead = (request.hour - request.moment // 3_600_000 % 24 + 12) % 24 - 12
     return (request.moment + ahead * 3_600_000) // DAY_MS
-
-
-def _curve(balance: Balance, spent: list[int]) -> dict[str, Any]:
-    return {"campaign_id": balance.campaign, "budget_micros": balance.budget, "spent_micros": spent}
