@@ -1,6 +1,6 @@
 """Which ads a break plays: the most value that fits its slots and its length, no two of one category or one advertiser. Exact.
 
-With equal spots and one category an advertiser the best of each category, best first, is the optimum (`rule.pick`). Spots of 15 and
+With equal spots and one category an advertiser the best of each category, best first, is the optimum (`rule.offer`). Spots of 15 and
 30 seconds, and a house of brands under several categories, make it a small knapsack with conflicts: greedy is wrong there, and with four
 slots a search is cheap. Candidates go best first; a branch is left when even the next best values could not beat what was found.
 """

@@ -7,7 +7,6 @@ category, best first, until its slots are full: slots of a break are worth the s
 
 from typing import Any
 
-import numpy as np
 from numba import njit
 
 from ad_targeting.records import ADULT, ALL_AGES, ALL_COUNTRIES, SENSITIVE, Reason
@@ -85,21 +84,3 @@ def offer(ads: Any, values: Any, taken: Any, slots: Any, ad: Any, value: Any, gr
     ads[place] = ad
     values[place] = value
     return max(taken, last + 1)
-
-
-@njit(cache=True, nogil=True)
-def pick(ads: Any, values: Any, count: int, group: Any, slots: int, chosen: Any) -> int:
-    """The best ads of a break, one of a group (their categories): positions into ads[:count] go to chosen int64[≥ slots], best first.
-
-    values float64[count] are net values, those ≤ 0 do not play; returns how many do. Equal values: the lower ad index first.
-    """
-    best, worth = np.empty(slots, np.int64), np.empty(slots, np.float64)
-    taken = 0
-    for k in range(count):
-        if values[k] > 0.0:
-            taken = offer(best, worth, taken, slots, np.int64(ads[k]), values[k], group)
-    for place in range(taken):
-        for k in range(count):
-            if ads[k] == best[place]:
-                chosen[place] = k
-    return taken

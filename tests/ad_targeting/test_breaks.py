@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ad_targeting.breaks import assemble
 from ad_targeting.records import MAX_SLOTS
-from ad_targeting.rule import pick
+from ad_targeting.rule import offer
 
 SPOTS = [15_000, 30_000]
 
@@ -51,6 +51,16 @@ def test_the_best_of_every_possible_break(candidates, slots, room):
     allowed = {frozenset(found): value for value, found in every_break(ads, values, columns, slots, room)}
     assert allowed[frozenset(positions)] == max(allowed.values())
     assert [values[at] for at in positions] == sorted((values[at] for at in positions), reverse=True)
+
+
+def pick(ads, values, count, group, slots, chosen):
+    """Positions of the best ads, one a group, into chosen; the way of the batch."""
+    best, worth, taken = np.empty(slots, np.int64), np.empty(slots), 0
+    for k in range(count):
+        if values[k] > 0:
+            taken = offer(best, worth, taken, slots, ads[k], values[k], group)
+    chosen[:taken] = [ads.tolist().index(ad) for ad in best[:taken]]
+    return taken
 
 
 @given(inventory(), st.integers(1, MAX_SLOTS))
