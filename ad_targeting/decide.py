@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
 Chosen = list[tuple[int, int]]
 TOP = 8
 """How many of the best by the cheap model the careful one looks at."""
+NOTHING = np.zeros(0, np.int64)
 SPOT_MS = 30_000
 """Length of a slot when the request does not tell the length of its break."""
 
@@ -64,7 +65,7 @@ class Work(NamedTuple):
     codes: Int64  # of the request
     row: NDArray[np.float64]  # of the careful model
     chosen: Int64
-    counts: Int64  # eligible, taken
+    counts: Int64  # eligible, taken, eligible with less left than a bid
 
 
 class Reasoned(NamedTuple):
@@ -86,7 +87,7 @@ class Decider:
         self._work = Work(
             filters.bits(np.zeros(count, np.bool_)), np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count),
             np.zeros(count, np.bool_), np.zeros(MAINS, np.int64), np.zeros(MAINS),
-            np.zeros(MAX_SLOTS, np.int64), np.zeros(2, np.int64),
+            np.zeros(MAX_SLOTS, np.int64), np.zeros(3, np.int64),
         )  # fmt: skip
         self._ids = policy.campaigns.campaign_id.tolist()
         self.prices = self.reprice(policy.shadow)
@@ -103,7 +104,8 @@ class Decider:
         room: ms of the break; met: impressions of campaigns (by index) that the user had today; left int64[campaigns]: micros they may
         still spend.
         """
-        ads, counts = np.array(list(met), np.int64), np.array(list(met.values()), np.int64)
+        ads = np.array(list(met), np.int64) if met else NOTHING
+        counts = np.array(list(met.values()), np.int64) if met else NOTHING
         policy, work = self.policy, self._work
         decide(policy, self.lists, request, policy.floor(request.user), room, ads, counts, left, work)
         return [(int(work.ads[at]), int(work.price[at])) for at in work.chosen[: work.counts[1]]]
@@ -112,9 +114,11 @@ class Decider:
         self, decision: str, request: Request, room: int, met: Mapping[int, int], left: Int64, played: Chosen
     ) -> bytes:
         """The audit record of what `choose` returned last, from what it was given."""
-        ads = self._work.ads[: self._work.counts[0]]
-        scarce = ads[left[ads] < self.policy.campaigns.bid[ads]]
-        amounts = list(zip(scarce.tolist(), left[scarce].tolist(), strict=True))
+        amounts: Chosen = []
+        if self._work.counts[2]:
+            ads = self._work.ads[: self._work.counts[0]]
+            scarce = ads[left[ads] < self.policy.campaigns.bid[ads]]
+            amounts = list(zip(scarce.tolist(), left[scarce].tolist(), strict=True))
         found = (self.digest, self.prices, tuple(request), room, sorted(met.items()), amounts, self._named(played))
         return msgspec.json.encode(Record(decision, *found))
 
@@ -192,9 +196,11 @@ def decide(
     count = filters.eligible(lists, campaigns.starts, campaigns.ends, request, work.barred, ads)
     codes_of(request, work.codes)
     cheap(model, ads, count, work.codes, value)
+    scarce = 0
     for k in range(count):
         ad = ads[k]
         price[k], value[k] = _worth(value[k], bid[ad], left[ad], shadow[ad], floor)
+        scarce += left[ad] < bid[ad]
     seen[:count] = False
     for _ in range(min(TOP, count)):
         best, most = -1, -np.inf
@@ -208,7 +214,7 @@ def decide(
         if p == p:  # not a number: what the cheap model said stands
             price[best], value[best] = _worth(p, bid[ad], left[ad], shadow[ad], floor)
         seen[best] = True
-    work.counts[0] = count
+    work.counts[0], work.counts[2] = count, scarce
     work.counts[1] = assemble(
         ads,
         value,
