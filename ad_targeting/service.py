@@ -82,7 +82,8 @@ def router(engines: Engines) -> APIRouter:
         """The ads of one break, best first, booked; none means a house ad (nobody may play and pay) or silence (nobody pays enough)."""
         desk = live.desk()
         ask = to_ask(asked, asked.decision or token_hex(8), live.now(), int(desk.decider.policy.day[0]))
-        return brief(desk, read_record(desk.answer([ask])[0]))
+        made = brief(desk, read_record(desk.answer([ask])[0]))
+        return made if made["ads"] else made | {"instead": instead(live.explain(ask.decision))}
 
     @api.post("/ad-targeting/events")
     def events(event: Event) -> dict[str, str]:
@@ -109,15 +110,21 @@ def router(engines: Engines) -> APIRouter:
         """Every campaign with its price λ and where its budget is."""
         desk = live.desk()
         columns, shadow = desk.decider.policy.campaigns, desk.decider.policy.shadow
-        about = {
-            number: {"advertiser": advertiser, "category": CATEGORIES[category], "shadow": price}
-            for number, advertiser, category, price in zip(
-                *(column.tolist() for column in (columns.campaign_id, columns.advertiser, columns.category, shadow)),
-                strict=True,
-            )
-        }
+        balances = {balance.campaign: balance for balance in desk.ledger.books.balances()}
+        rows = zip(
+            *(each.tolist() for each in (columns.campaign_id, columns.advertiser, columns.category, shadow)),
+            strict=True,
+        )
         return {
-            "campaigns": [{**each._asdict(), **about.get(each.campaign, {})} for each in desk.ledger.books.balances()]
+            "campaigns": [
+                {
+                    **balances[number]._asdict(),
+                    "advertiser": advertiser,
+                    "category": CATEGORIES[category],
+                    "shadow": price,
+                }
+                for number, advertiser, category, price in rows
+            ]
         }
 
     @api.post("/ad-targeting/campaigns")
@@ -176,15 +183,10 @@ def brief(desk: Desk, record: Record) -> dict[str, Any]:
     columns = desk.decider.policy.campaigns
     row = {number: at for at, number in enumerate(columns.campaign_id.tolist())}
     ads = [
-        {
-            "slot": slot,
-            "campaign": ad.campaign,
-            "micros": ad.micros,
-            "duration_ms": int(columns.duration[row[ad.campaign]]),
-        }
+        {"slot": slot, "campaign": ad.campaign, "micros": ad.micros, "duration_ms": int(columns.duration[row[ad.campaign]])}
         for slot, ad in enumerate(record.played)
         if ad.campaign in row
-    ]
+    ]  # fmt: skip
     _, moment, user, country, age, context, hour, rating, consent, slots = record.request
     asked = {
         "moment_ms": moment, "user": user, "country": CODES[country] if country >= 0 else None, "hour": hour,
@@ -206,7 +208,12 @@ def explained(desk: Desk, found: Explained) -> dict[str, Any]:
         }
         for each in rows
     ]  # fmt: skip
-    dear = any(each.reason is Reason.FLOOR for each in rows)
-    instead = None if found.record.played else "silence" if dear else "house ad"
     about = {"policy": found.record.policy, "prices": found.record.prices, "replays_identically": found.identical}
-    return {**brief(desk, found.record), **about, "instead": instead, "slots": found.slots, "campaigns": reasons}
+    return {**brief(desk, found.record), **about, "instead": instead(found), "slots": found.slots, "campaigns": reasons}
+
+
+def instead(found: Explained) -> str | None:
+    """What plays when no ad does: silence where someone would have paid, but not enough; else a house ad."""
+    if found.record.played:
+        return None
+    return "silence" if any(each.reason is Reason.FLOOR for each in found.reasons) else "house ad"

@@ -110,7 +110,8 @@ def test_a_decision_explains_every_campaign_and_replays(client):
 def instead(client, **changes):
     made = decide(client, **changes)
     assert made["ads"] == []
-    return client.get(f"/ad-targeting/decisions/{made['decision']}").json()["instead"]
+    assert client.get(f"/ad-targeting/decisions/{made['decision']}").json()["instead"] == made["instead"]
+    return made["instead"]
 
 
 def test_a_house_ad_where_no_campaign_may_play_or_pay(client, home):
