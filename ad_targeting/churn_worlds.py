@@ -5,13 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ad_targeting.churn import LONG_RUN, Arm, Floats, Slope, dose_response, shrink, slope
+from ad_targeting.churn import LONG_RUN, Floats, Slope, dose_response, shrink, slope
 from shared.world import ads, ads_churn
 from shared.world.rng import generator
 
 HOLDOUT = 0.05
 GROUPS = 10  # listeners by engagement
-MONTHS = 2.0  # the experiment's length
 
 
 class World(NamedTuple):
@@ -24,23 +23,6 @@ class World(NamedTuple):
     before: Floats  # log2 of the hours a day in the month before, as measured
     engagement: Floats  # hidden
     sensitivity: Floats  # hidden
-
-
-class Reading(NamedTuple):
-    """Slopes for one more ad an hour, in the chance to leave within two months (`hours`: relative hours), and the truth."""
-
-    truth: float
-    experiment: Slope
-    naive: Slope
-    naive_adjusted: Slope
-    placebo: Slope
-    naive_placebo: Slope
-    hours: Slope
-    hours_long_run: Slope
-    arms: list[Arm]
-    groups: list[Slope]
-    shrunk: list[Slope]
-    group_truth: list[float]
 
 
 def make_world(seed: int, listeners: int) -> World:
@@ -69,91 +51,72 @@ def true_slope(world: World, members: NDArray[np.bool_]) -> float:
     return float(np.polyfit(loads, chances, 1)[0])
 
 
-def read(world: World) -> Reading:
-    """What the experiment says, what the rest of the listeners seem to say, and the truth."""
+def read(world: World) -> dict[str, Any]:
+    """Slopes for one more ad an hour, in the chance to leave (`hours`: relative hours of a month): by lot, as they seem, and the truth."""
     lot, rest, before = world.randomised, ~world.randomised, world.before[:, None]
-    edges = np.quantile(world.before, np.linspace(0, 1, GROUPS + 1)[1:-1])
-    group = np.searchsorted(edges, world.before)
+    group = np.searchsorted(np.quantile(world.before, np.linspace(0, 1, GROUPS + 1)[1:-1]), world.before)
     groups = [slope(world.load[lot & (group == g)], world.left[lot & (group == g)]) for g in range(GROUPS)]
+    truths = np.array([true_slope(world, group == g) for g in range(GROUPS)])
+    experiment = slope(world.load[lot], world.left[lot], before[lot])
     hours = slope(world.load[lot], world.hours[lot] / world.hours[lot].mean())
-    return Reading(
-        true_slope(world, np.ones(lot.size, bool)),
-        slope(world.load[lot], world.left[lot], before[lot]),
-        slope(world.load[rest], world.left[rest]),
-        slope(world.load[rest], world.left[rest], before[rest]),
-        slope(world.load[lot], world.before[lot]),
-        slope(world.load[rest], world.before[rest]),
-        hours,
-        hours.times(LONG_RUN),
-        dose_response(world.load[lot], world.left[lot]),
-        groups,
-        shrink(groups),
-        [true_slope(world, group == g) for g in range(GROUPS)],
-    )
-
-
-def covered(reading: Reading) -> bool:
-    """Does the experiment's interval hold the truth?"""
-    return reading.experiment.low <= reading.truth <= reading.experiment.high
-
-
-def squared_error(slopes: list[Slope], truth: list[float]) -> float:
-    """Mean squared distance of groups' slopes from the truth."""
-    return float(np.mean([(found.effect - true) ** 2 for found, true in zip(slopes, truth, strict=True)]))
-
-
-def report(seed: int, listeners: int, worlds: int) -> dict[str, Any]:
-    """One world in detail, and of `worlds` seeds how often the interval held the truth and the naive sign was wrong."""
-    readings = [read(make_world(seed + i, listeners)) for i in range(worlds)]
-    first = readings[0]
-    slopes = ("experiment", "naive", "naive_adjusted", "placebo", "naive_placebo", "hours", "hours_long_run")
-    wrong = [reading for reading in readings if reading.naive.high < 0 < reading.truth]
+    guesses = {"raw": groups, "shrunk": shrink(groups), "mean": [experiment] * GROUPS}
     return {
-        "truth": first.truth,
-        **{name: getattr(first, name)._asdict() for name in slopes},
-        "arms": [arm._asdict() for arm in first.arms],
-        "long_run_over_month_assumed": LONG_RUN,
-        "group_error": {
-            name: float(np.mean([squared_error(of(reading), reading.group_truth) for reading in readings]) ** 0.5)
-            for name, of in (
-                ("raw", lambda r: r.groups),
-                ("shrunk", lambda r: r.shrunk),
-                ("mean", lambda r: [r.experiment] * GROUPS),
-            )
+        "truth": true_slope(world, np.ones(lot.size, bool)),
+        "experiment": experiment,
+        "naive": slope(world.load[rest], world.left[rest]),
+        "naive_adjusted": slope(world.load[rest], world.left[rest], before[rest]),
+        "placebo": slope(world.load[lot], world.before[lot]),
+        "naive_placebo": slope(world.load[rest], world.before[rest]),
+        "hours": hours,
+        "hours_long_run": hours.times(LONG_RUN),
+        "arms": dose_response(world.load[lot], world.left[lot]),
+        "group_squared_error": {
+            name: float(np.mean((np.array([found.effect for found in of]) - truths) ** 2))
+            for name, of in guesses.items()
         },
-        "worlds": worlds,
-        "naive_sign_wrong": len(wrong),
-        "covered": sum(map(covered, readings)),
-        "covered_where_naive_is_wrong": sum(map(covered, wrong)),
-        "placebo_covered": sum(reading.placebo.low <= 0 <= reading.placebo.high for reading in readings),
     }
 
 
+def report(seed: int, listeners: int, worlds: int) -> dict[str, Any]:
+    """The first world in detail, and of all `worlds` how often the interval held the truth where the naive sign was wrong."""
+    readings = [read(make_world(seed + i, listeners)) for i in range(worlds)]
+    errors = [reading.pop("group_squared_error") for reading in readings]
+    wrong = [reading["naive"].high < 0 < reading["truth"] for reading in readings]
+    covered = [reading["experiment"].low <= reading["truth"] <= reading["experiment"].high for reading in readings]
+    return {
+        **{name: value._asdict() if isinstance(value, Slope) else value for name, value in readings[0].items()},
+        "arms": [arm._asdict() for arm in readings[0]["arms"]],
+        "group_error": {name: float(np.mean([error[name] for error in errors]) ** 0.5) for name in errors[0]},
+        "long_run_over_month_assumed": LONG_RUN,
+        "worlds": worlds,
+        "covered": sum(covered),
+        "naive_sign_wrong": sum(wrong),
+        "covered_where_naive_is_wrong": sum(map(min, covered, wrong)),
+        "placebo_covered": sum(reading["placebo"].low <= 0 <= reading["placebo"].high for reading in readings),
+    }
+
+
+LINES = {
+    "experiment": ("leaving: randomised arms, points", 100),
+    "naive": ("leaving: what happened to the others", 100),
+    "naive_adjusted": ("the same, adjusted for hours before", 100),
+    "placebo": ("placebo, log2 hours before: by lot", 1),
+    "naive_placebo": ("placebo: the others", 1),
+    "hours": ("hours of the first month, %", 100),
+    "hours_long_run": (f"in the long run, if it is {LONG_RUN:.0f}×, %", 100),
+}
+
+
 def print_report(found: dict[str, Any]) -> None:
-    """Slopes in points of leaving (or % of hours) for one more ad an hour, with 95 % intervals."""
+    """Slopes with 95 % intervals, for one more ad an hour."""
     print("leaving within two months, by ads an hour, randomised listeners")
     for arm in found["arms"]:
         print(
             f"  {arm['load']:4.0f} ads/h {arm['mean']:7.2%}  [{arm['low']:.2%}, {arm['high']:.2%}]  {arm['listeners']:,} listeners"
         )
-    print("\none more ad an hour, in points of leaving")
-    print(f"  {'truth':38}{100 * found['truth']:+.2f}")
-    names = {
-        "experiment": "randomised arms",
-        "naive": "naive: what happened to the others",
-        "naive_adjusted": "naive, adjusted for hours before",
-    }
-    for name, text in names.items():
-        print(f"  {text:38}{_interval(found[name], 100)}")
-    print(
-        f"\nplacebo, log2 hours *before*: by lot {_interval(found['placebo'], 1)}, naive {_interval(found['naive_placebo'], 1)}"
-    )
-    print(f"hours of the first month, %: {_interval(found['hours'], 100)}; in the long run, if it is {LONG_RUN:.0f}×: "
-          f"{_interval(found['hours_long_run'], 100)}")  # fmt: skip
-    if found["worlds"] > 1:
-        print(f"\n{found['worlds']} worlds: the naive sign is wrong in {found['naive_sign_wrong']}; there the interval holds the truth in "
-              f"{found['covered_where_naive_is_wrong']}, the placebo's holds 0 in {found['placebo_covered']} of all")  # fmt: skip
-
-
-def _interval(found: dict[str, float], scale: float) -> str:
-    return f"{scale * found['effect']:+.2f} [{scale * found['low']:+.2f}, {scale * found['high']:+.2f}]"
+    print(f"\none more ad an hour\n  {'leaving: the truth, points':38}{100 * found['truth']:+.2f}")
+    for name, (text, scale) in LINES.items():
+        effect, low, high = (scale * found[name][key] for key in ("effect", "low", "high"))
+        print(f"  {text:38}{effect:+.2f} [{low:+.2f}, {high:+.2f}]")
+    print(f"\n{found['worlds']} worlds: the naive sign is wrong in {found['naive_sign_wrong']}; there the interval holds the truth in "
+          f"{found['covered_where_naive_is_wrong']}; the placebo's holds 0 in {found['placebo_covered']} of all")  # fmt: skip
