@@ -1,0 +1,64 @@
+"""Which episodes sound like this? Exact nearest neighbours over vectors, among the eligible only.
+
+Eligibility comes *before* the k nearest are taken: to filter afterwards returns short lists, and none where a listener's language is rare. A bitmap
+over ids says who may be found, so an episode is gone the moment its bit is, and a new one is there as soon as its vector is. That is why this is
+a flat index and no graph: a graph cannot forget (Malkov and Yashunin 2018 have no delete). Above MANY vectors a byte a dimension replaces four.
+"""
+
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.threads import cores
+
+Ints = NDArray[np.int64]
+Float32 = NDArray[np.float32]
+
+MANY = 50_000
+
+
+class Index:
+    """Vectors of unit length by dense id; `search` is exact up to the rounding of a byte where there are many."""
+
+    def __init__(self, vectors: Float32) -> None:
+        """vectors: float32[n, d], row i is id i."""
+        faiss.omp_set_num_threads(cores())
+        self._flat = _make(vectors)
+
+    def __len__(self) -> int:
+        return int(self._flat.ntotal)
+
+    def add(self, vectors: Float32) -> None:
+        """Append float32[n, d]; their ids follow on."""
+        self._flat.add(np.ascontiguousarray(vectors, np.float32))
+
+    def vectors(self, ids: Ints) -> Float32:
+        """float32[n, d]: what is stored under ids."""
+        return np.stack([self._flat.reconstruct(int(at)) for at in ids]) if len(ids) else np.empty((0, self._flat.d), np.float32)
+
+    def search(self, queries: Float32, k: int, allowed: NDArray[np.bool_]) -> tuple[Ints, Float32]:
+        """The k nearest allowed ids int64[q, k] and inner products float32[q, k] (-1 and -inf where there are fewer), best first, ties by id.
+
+        queries float32[q, d]; allowed bool[n].
+        """
+        bits = np.packbits(allowed, bitorder="little")
+        selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
+        parameters = faiss.SearchParameters(sel=selector)
+        scores, ids = self._flat.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)
+        scores[ids < 0] = -np.inf
+        order = np.lexsort((ids, -scores), axis=1)
+        return np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
+
+
+def _make(vectors: Float32) -> Any:
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    dimensions = vectors.shape[1]
+    if len(vectors) > MANY:
+        flat = faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+        flat.train(vectors[:: max(1, len(vectors) // MANY)])
+    else:
+        flat = faiss.IndexFlatIP(dimensions)
+    flat.add(vectors)
+    return flat

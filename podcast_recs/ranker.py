@@ -1,0 +1,76 @@
+"""Which of them first? Gradient boosted trees that learn from whole slates (LambdaMART, Burges 2010), with graded labels.
+
+Labels say how much came of a slot: 0 passed over, 1 started and left, 2 heard some of it, 3 finished or half an hour long. Positions enter
+the training as a nuisance that LightGBM estimates and forgets, because the top of a slate is looked at more. Trained on what was shown before the day
+it serves, never on later.
+"""
+
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from podcast_recs.differences import Differences
+from podcast_recs.features import NAMES, kept_columns
+from podcast_recs.records import Float32, Ints
+from podcast_recs.state import COMPLETED, LONG_MS
+from shared.errors import BadInput
+from shared.threads import cores
+
+TREES, LEAVES = 120, 15
+SOME = 0.3
+
+
+class Ranker:
+    """A trained model: `score(features)` → float64[n], higher is better."""
+
+    def __init__(self, booster: Any, columns: list[int]) -> None:
+        """columns: of `features.NAMES` that the model was trained on."""
+        self._booster, self._columns = booster, columns
+
+    def score(self, rows: Float32) -> NDArray[np.float64]:
+        """float64[n] of float32[n, all columns]; one thread: a request is small and there are many."""
+        if not len(rows):
+            return np.empty(0)
+        scores: NDArray[np.float64] = self._booster.predict(rows[:, self._columns], num_threads=1)
+        return scores
+
+    def gains(self) -> dict[str, float]:
+        """Share of the trees' total gain by column, the largest first."""
+        gain = self._booster.feature_importance("gain")
+        named = zip((NAMES[at] for at in self._columns), gain / max(gain.sum(), 1e-9), strict=True)
+        return dict(sorted(((name, float(share)) for name, share in named), key=lambda item: (-item[1], item[0])))
+
+
+def grade(started: NDArray[np.bool_], played_ms: Ints, duration_ms: Ints, on: Differences) -> NDArray[np.int8]:
+    """int8[n] labels of slots; without the difference `completion` a start is all that counts, as for songs."""
+    share = played_ms / np.maximum(duration_ms, 1)
+    finished = (share >= COMPLETED) | (played_ms >= LONG_MS)
+    labels = np.where(finished, 3, np.where(share >= SOME, 2, 1)) if on.completion else np.ones(len(started))
+    return np.where(started, labels, 0).astype(np.int8)
+
+
+def train(
+    rows: Float32, labels: NDArray[np.int8], slates: Ints, positions: NDArray[np.int8], on: Differences, seed: int = 1
+) -> Ranker:
+    """rows float32[n, columns]; labels int8[n]; slates int64[m], how many rows each slate has, in order; positions int8[n]."""
+    if not len(rows) or labels.max() == labels.min():
+        raise BadInput(f"{len(rows):,} slots with one label: nothing to learn an order from; wait for more listens")
+    columns = kept_columns(on)
+    data = lightgbm.Dataset(rows[:, columns], label=labels, group=slates, position=positions, free_raw_data=True)
+    parameters = {
+        "objective": "lambdarank",
+        "label_gain": [0, 1, 3, 6],
+        "num_leaves": LEAVES,
+        "learning_rate": 0.08,
+        "min_data_in_leaf": 60,
+        "lambda_l2": 5.0,
+        "lambdarank_truncation_level": 10,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": cores(),
+        "verbosity": -1,
+    }
+    return Ranker(lightgbm.train(parameters, data, num_boost_round=TREES), columns)

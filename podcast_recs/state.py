@@ -1,0 +1,150 @@
+"""What is known right now: counters of episodes, and what each listener heard, follows and refused. By event time, and once per event.
+
+Counters fade with a half-life. A fading sum S(t) = Σ 2^(-(t - tᵢ)/H) can take its terms in any order: a late event adds what it would be worth by now.
+So a replay, a duplicate or a shuffled delivery ends in the same state, up to the rounding of the last bits. What a listener sees must follow from
+the request before: `apply` is therefore plain Python on arrays that grow, some microseconds an event, and no batch job stands between.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from podcast_recs.records import HOUR_MS, Catalogue, Event, Float32, Ints, What
+
+HALF_LIFE_MS = (6 * HOUR_MS, 72 * HOUR_MS)
+"""Two memories: what is rising today, and what held for days."""
+COMPLETED = 0.8
+LONG_MS = 30 * 60_000
+RECENT = 64
+
+
+@dataclass
+class Listener:
+    """One listener's state. `heard` has the longest listen of each episode in ms; `recent` the last plays, oldest first: (at, episode, share)."""
+
+    heard: dict[int, int] = field(default_factory=dict)
+    follows: set[int] = field(default_factory=set)
+    refused: set[int] = field(default_factory=set)
+    recent: list[tuple[int, int, float]] = field(default_factory=list)
+    plays_of_show: dict[int, int] = field(default_factory=dict)
+    seen: dict[int, int] = field(default_factory=dict)  # impressions of an episode that were not started
+
+
+class State:
+    """Everything that events change; `apply` is the only way in."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """catalogue: may grow later; arrays follow it."""
+        self.catalogue = catalogue
+        self.listeners: dict[int, Listener] = defaultdict(Listener)
+        self.events: set[int] = set()
+        self.duplicates = 0
+        self.counters = np.zeros((len(catalogue.show), 3, len(HALF_LIFE_MS)))  # shown, started, completed
+        self.totals = np.zeros((len(catalogue.show), 3), np.int64)  # the same, never fading
+        self.touched = np.zeros(len(catalogue.show), np.int64)  # ms of the newest event in the counters
+        shows = len(catalogue.kind)
+        self.steps = np.zeros((shows, 2), np.int64)  # plays that went on oldest first, newest first
+        self.after: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))  # show → next show → weight
+        self.followers = np.zeros(shows, np.int64)
+        self.completions = np.zeros((shows, 2), np.int64)  # completed, stopped
+
+    def grow(self, catalogue: Catalogue) -> None:
+        """Take up what the catalogue gained."""
+        more, shows = len(catalogue.show) - len(self.touched), len(catalogue.kind) - len(self.steps)
+        self.catalogue = catalogue
+        self.counters = np.pad(self.counters, ((0, more), (0, 0), (0, 0)))
+        self.totals = np.pad(self.totals, ((0, more), (0, 0)))
+        self.touched = np.pad(self.touched, (0, more))
+        self.steps = np.pad(self.steps, ((0, shows), (0, 0)))
+        self.completions = np.pad(self.completions, ((0, shows), (0, 0)))
+        self.followers = np.pad(self.followers, (0, shows))
+
+    def apply(self, event: Event) -> bool:
+        """Take one event; whether it was new. The same event id again changes nothing and is counted."""
+        if event.event_id in self.events:
+            self.duplicates += 1
+            return False
+        self.events.add(event.event_id)
+        listener, show = self.listeners[event.user], int(self.catalogue.show[event.episode])
+        if event.what == What.SHOWN:
+            self._count(event.episode, 0, event.at)
+            listener.seen[event.episode] = listener.seen.get(event.episode, 0) + 1
+        elif event.what == What.STARTED:
+            self._count(event.episode, 1, event.at)
+            self._start(listener, show, event)
+        elif event.what == What.STOPPED:
+            self._stop(listener, show, event)
+        elif event.what == What.FOLLOWED and show not in listener.follows:
+            listener.follows.add(show)
+            self.followers[show] += 1
+        elif event.what == What.UNFOLLOWED and show in listener.follows:
+            listener.follows.remove(show)
+            self.followers[show] -= 1
+        elif event.what == What.REFUSED:
+            listener.refused.add(show)
+        return True
+
+    def apply_all(self, events: Iterable[Event]) -> int:
+        """Take events; how many were new."""
+        return sum(self.apply(event) for event in events)
+
+    def rates(self, episodes: Ints, now: int) -> Float32:
+        """float32[n, 3, memories]: the counters of episodes, faded to now."""
+        age = np.maximum(0, now - self.touched[episodes])[:, None] / np.array(HALF_LIFE_MS)
+        faded: Float32 = (self.counters[episodes] * 0.5 ** age[:, None, :]).astype(np.float32)
+        return faded
+
+    def oldest_first(self, shows: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """bool[n]: whether a show is listened to oldest first, as its listeners' steps say; its kind decides while they are few."""
+        forward, newest = self.steps[shows, 0], self.steps[shows, 1]
+        declared = self.catalogue.kind[shows] == 1
+        learned: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = forward + 4 * declared > newest + 4 * ~declared
+        return learned
+
+    def _count(self, episode: int, counter: int, at: int) -> None:
+        self.totals[episode, counter] += 1
+        newer = at - int(self.touched[episode])
+        if newer >= 0:
+            self.counters[episode] *= [0.5 ** (newer / half) for half in HALF_LIFE_MS] if self.touched[episode] else 0.0
+            self.touched[episode] = at
+            self.counters[episode, counter] += 1
+        else:
+            self.counters[episode, counter] += [0.5 ** (-newer / half) for half in HALF_LIFE_MS]
+
+    def _start(self, listener: Listener, show: int, event: Event) -> None:
+        """A play begins: learn the show's order, the step between shows, and forget that the episode was passed over."""
+        if event.episode not in listener.heard:
+            self._learn_order(listener, show, event.episode)
+            listener.heard[event.episode] = 0
+            listener.plays_of_show[show] = listener.plays_of_show.get(show, 0) + 1
+        for lag, (_, before, _) in enumerate(reversed(listener.recent[-3:]), 1):
+            other = int(self.catalogue.show[before])
+            if other != show:
+                self.after[other][show] += 1 / lag
+        listener.seen.pop(event.episode, None)
+        listener.recent.append((event.at, event.episode, 0.0))
+        listener.recent.sort()
+        del listener.recent[:-RECENT]
+
+    def _stop(self, listener: Listener, show: int, event: Event) -> None:
+        duration = max(1, int(self.catalogue.duration[event.episode]))
+        share = min(1.0, max(0, event.played_ms) / duration)
+        completed = share >= COMPLETED or event.played_ms >= LONG_MS
+        if completed:
+            self._count(event.episode, 2, event.at)
+        self.completions[show, 0 if completed else 1] += 1
+        listener.heard[event.episode] = max(listener.heard.get(event.episode, 0), event.played_ms)
+        for at in range(len(listener.recent) - 1, -1, -1):
+            moment, episode, known = listener.recent[at]
+            if episode == event.episode:
+                listener.recent[at] = (moment, episode, max(known, share))
+                break
+
+    def _learn_order(self, listener: Listener, show: int, episode: int) -> None:
+        """Whether this first play of an episode went on from the oldest side or took a newer one over an unheard older one."""
+        number = self.catalogue.number
+        known = [int(number[e]) for e in listener.heard if self.catalogue.show[e] == show]
+        if known:
+            self.steps[show, 0 if int(number[episode]) == max(known) + 1 else 1] += 1
