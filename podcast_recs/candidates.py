@@ -62,12 +62,12 @@ def candidates(
     listener = state.listeners[request.user]
     allowed = library.eligible(request.profile, listener, request.now, repeats=not on.no_repeats)
     brought: dict[int, dict[int, float]] = {}
-    ordered = _orders(library, state, on)
+    ordered = orders(library, state, on)
 
     def bring(source: Source, episode: int, strength: float) -> None:
         if episode >= 0:
             own = brought.setdefault(episode, {})
-            own[source] = max(own.get(source, 0.0), strength)
+            own[source] = max(own.get(source, 0.0), strength, 1e-6)  # 0 means: not brought
 
     for show in _in_progress(listener, on):
         bring(Source.NEXT_UP, library.next_of(show, allowed, bool(ordered[show])), 1.0)
@@ -114,8 +114,8 @@ def interests(library: Library, listener: Listener) -> Float32:
     return np.asarray(centres, np.float32)
 
 
-def _orders(library: Library, state: State, on: Differences) -> Bools:
-    """bool[shows]: heard oldest first; nothing is when order does not matter."""
+def orders(library: Library, state: State, on: Differences) -> Bools:
+    """Which shows are heard in order: bool[shows]: heard oldest first; nothing is when order does not matter."""
     shows = np.arange(len(library.catalogue.kind))
     return state.oldest_first(shows) if on.serial_order else np.zeros(len(shows), bool)
 

@@ -11,8 +11,6 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.threads import cores
-
 Ints = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
@@ -24,19 +22,27 @@ class Index:
 
     def __init__(self, vectors: Float32) -> None:
         """vectors: float32[n, d], row i is id i."""
-        faiss.omp_set_num_threads(cores())
+        faiss.omp_set_num_threads(1)  # a request is one small search; many requests share the cores
         self._flat = _make(vectors)
+        self._rows = np.array(vectors, np.float32)  # [room, d], of which the first `count` are in use
+        self._count = len(vectors)
 
     def __len__(self) -> int:
-        return int(self._flat.ntotal)
+        return self._count
 
     def add(self, vectors: Float32) -> None:
         """Append float32[n, d]; their ids follow on."""
         self._flat.add(np.ascontiguousarray(vectors, np.float32))
+        end = self._count + len(vectors)
+        if end > len(self._rows):
+            self._rows = np.resize(self._rows, (2 * end, self._rows.shape[1]))
+        self._rows[self._count : end] = vectors
+        self._count = end
 
     def vectors(self, ids: Ints) -> Float32:
-        """float32[n, d]: what is stored under ids."""
-        return np.stack([self._flat.reconstruct(int(at)) for at in ids]) if len(ids) else np.empty((0, self._flat.d), np.float32)
+        """float32[n, d]: the vectors under ids."""
+        rows: Float32 = self._rows[ids]
+        return rows
 
     def search(self, queries: Float32, k: int, allowed: NDArray[np.bool_]) -> tuple[Ints, Float32]:
         """The k nearest allowed ids int64[q, k] and inner products float32[q, k] (-1 and -inf where there are fewer), best first, ties by id.

@@ -255,7 +255,7 @@ def _listen(dice: int, users: Any, ats: Any, intents: Any, outs: Any, shows: Any
             if habitual < 0 and np.random.random() >= chance:
                 continue
             appeal = listeners.taste[user, episodes.topic[e]] + episodes.quality[e]
-            share = min(1.0, np.random.beta(1.2 + max(0.0, 1.4 + appeal), 1.6))
+            share = np.random.beta(1.2 + max(0.0, 1.4 + appeal), 1.6)
             if np.random.random() < 0.35 / (1 + np.exp(-appeal)):
                 share = 1.0
             heard[user, e] = True
@@ -303,6 +303,14 @@ def true_chance(
         listeners.kind_taste[user, kind], intent, (at - episodes.published[e]) / HOUR_MS, episodes.duration[e] / 60_000,
         follows, kind == SERIAL and begun and not before, kind == SERIAL and before, heard[e],
     )  # fmt: skip
+
+
+def appeal_share(audience: Audience, user: int, episode: int) -> float:
+    """The expected share of an episode that this listener hears once they started: the mean of the draw in `_listen`."""
+    appeal = audience.listeners.taste[user, audience.episodes.topic[episode]] + audience.episodes.quality[episode]
+    whole = 0.35 / (1 + np.exp(-appeal))
+    shape = 1.2 + max(0.0, 1.4 + appeal)
+    return float(whole + (1 - whole) * shape / (shape + 1.6))
 
 
 @njit(cache=True, nogil=True)
