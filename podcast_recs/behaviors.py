@@ -1,7 +1,7 @@
 """Logs of impressions in MIND's format (Wu et al., ACL 2020), read into columns in the order of time.
 
-A row without header: id, user, time as `11/12/2019 2:14:46 PM`, clicked history, impressions as `N1-0 N2-1 …`. A news file has id, category, subcategory,
-title and more, by tabs. A row that cannot be read is counted with its reason, and the rest goes on.
+A row without header: id, user, time as `11/12/2019 2:14:46 PM`, clicked history, impressions as `N1-0 N2-1 …`. A news file has
+id, category, subcategory, title and more, by tabs. A row that cannot be read is counted with its reason, and the rest goes on.
 """
 
 from collections import Counter
@@ -62,7 +62,9 @@ def read_behaviors(path: str | Path) -> Behaviors:
                 rejected[str(error)] += 1
     if not rows:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in sorted(rejected.items())) or "the file is empty"
-        raise BadInput(f"{path}: no impression could be read ({reasons}); expected id, user, time, history, impressions by tabs")
+        raise BadInput(
+            f"{path}: no impression could be read ({reasons}); expected id, user, time, history, impressions by tabs"
+        )
     rows.sort(key=lambda row: row[:2])
     items: dict[str, int] = {}
     users: dict[str, int] = {}
@@ -94,7 +96,9 @@ def read_news(path: str | Path, items: Sequence[str]) -> News:
     for number, line in enumerate(_lines(path), 1):
         fields = line.rstrip("\n").split("\t")
         if len(fields) < 4 and line.strip():
-            raise BadInput(f"{path} row {number}: {len(fields)} fields; expected id, category, subcategory, title by tabs")
+            raise BadInput(
+                f"{path} row {number}: {len(fields)} fields; expected id, category, subcategory, title by tabs"
+            )
         at = known.get(fields[0], -1)
         if at >= 0:
             category[at] = codes.setdefault(fields[1], len(codes))

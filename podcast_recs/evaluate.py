@@ -1,8 +1,9 @@
 """How good are the slates? Against the truth of the synthetic world, on sessions after the day that training ended.
 
-The world knows the chance that a listener starts what they look at, how much of it they would hear, and how far down they look. So the worth of any
-slate is a number without noise: the expected share of an episode listened to in that session. The best slate that exists is known too; a
-policy is judged by the share of it that it reaches, with a bootstrap over listeners. The state moves on with the log between sessions.
+The world knows the chance that a listener starts what they look at, how much of it they would hear, and how far down they look.
+So the worth of any slate is a number without noise: the expected share of an episode listened to in that session. The best
+slate that exists is known too; a policy is judged by the share of it that it reaches, with a bootstrap over listeners. The
+state moves on with the log between sessions.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from podcast_recs.candidates import Request
+from podcast_recs.moment import Request
 from podcast_recs.pipeline import Recommender
 from podcast_recs.records import Ints, What
 from podcast_recs.world import events_of, intents_of, profile_of
 from shared.clock import DAY_MS
-from shared.world.podcast_audience import EXAMINED, Audience, appeal_share, true_chance
+from shared.world.podcast_audience import EXAMINED, Audience, appeal_shares, true_chances
 
 Float64 = NDArray[np.float64]
 SLOTS = 10
@@ -47,13 +48,11 @@ def true_worths(audience: Audience, recommender: Recommender, request: Request, 
     listener = recommender.state.listeners[request.user]
     heard = np.zeros(len(audience.episodes.show), bool)
     heard[list(listener.heard)] = True
-    worths = np.empty(len(episodes))
+    follows = np.zeros(len(audience.shows.language), bool)
+    follows[list(listener.follows)] = True
     parts = (audience.shows, audience.episodes, audience.listeners)
-    for at, episode in enumerate(episodes.tolist()):
-        follows = int(audience.episodes.show[episode]) in listener.follows
-        chance = true_chance(request.user, episode, request.now, request.intent, heard, follows, *parts)
-        worths[at] = chance * appeal_share(audience, request.user, episode)
-    return worths
+    chances: Float64 = true_chances(request.user, episodes, request.now, request.intent, heard, follows, *parts)
+    return chances * appeal_shares(audience, request.user, episodes)
 
 
 def slate_worth(chances: Float64) -> float:

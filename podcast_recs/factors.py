@@ -1,9 +1,11 @@
-"""Taste for shows: implicit matrix factorisation (Hu, Koren and Volinsky 2008) of who listened to which show, by the library `implicit`."""
+"""Taste for shows: implicit matrix factorisation (Hu, Koren and Volinsky 2008) of who listened to which show, by the library
+`implicit`.
+"""
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from podcast_recs.candidates import ShowFactors
+from podcast_recs.moment import ShowFactors
 from podcast_recs.state import State
 from shared.threads import blas_threads, cores
 
@@ -11,7 +13,9 @@ FACTORS = 24
 
 
 def show_factors(state: State) -> ShowFactors:
-    """Factors from all plays so far; zeros while there are none. A listener's weight for a show grows with the logarithm of the plays."""
+    """Factors from all plays so far; zeros while there are none. A listener's weight for a show grows with the logarithm of the
+    plays.
+    """
     from implicit.als import AlternatingLeastSquares  # half a second to import
 
     shows, users = len(state.catalogue.kind), 1 + max(state.listeners, default=-1)

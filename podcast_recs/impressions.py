@@ -1,8 +1,9 @@
-"""Ranking the impressions of somebody else's log: the same idea (what is known by the minute, then LambdaMART) on MIND's format.
+"""Ranking the impressions of somebody else's log: the same idea (what is known by the minute, then LambdaMART) on MIND's
+format.
 
-Most of what was shown a week ago will never be shown again, so factors of items are of little use; what counts is who clicked in the last minutes. All
-counters run in the order of time: an impression is described before its clicks are counted. The model is fitted on the first part of the log and
-judged on the last, whose clicks it never saw when they were to be ranked.
+Most of what was shown a week ago will never be shown again, so factors of items are of little use; what counts is who clicked
+in the last minutes. All counters run in the order of time: an impression is described before its clicks are counted. The model
+is fitted on the first part of the log and judged on the last, whose clicks it never saw when they were to be ranked.
 """
 
 from time import perf_counter
@@ -33,7 +34,9 @@ def evaluate(log: Behaviors, news: News | None) -> dict[str, Any]:
     """AUC, MRR and nDCG over the impressions of the last TEST_SHARE of the log, and the seconds that everything learned took."""
     test = int(round(len(log.at) * (1 - TEST_SHARE)))
     if test < 10 or test == len(log.at):
-        raise BadInput(f"{len(log.at)} impressions; expected at least 15, to learn from the first 70 % and test on the rest")
+        raise BadInput(
+            f"{len(log.at)} impressions; expected at least 15, to learn from the first 70 % and test on the rest"
+        )
     began = perf_counter()
     rows = stream(log, news, test)
     split = int(log.shown_of[test])
@@ -45,7 +48,9 @@ def evaluate(log: Behaviors, news: News | None) -> dict[str, Any]:
 
 
 def measure(scores: Float64, clicked: NDArray[np.bool_], offsets: Ints) -> dict[str, Any]:
-    """Means over impressions that have both a click and something passed over, as MIND's own evaluation takes them; ties count half in AUC."""
+    """Means over impressions that have both a click and something passed over, as MIND's own evaluation takes them; ties count
+    half in AUC.
+    """
     found: list[tuple[float, float, float, float]] = []
     for low, high in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
         y, s = clicked[low:high], scores[low:high]
@@ -90,7 +95,9 @@ def _fit(rows: Float32, clicked: NDArray[np.bool_], slates: Ints) -> Any:
 
 
 def stream(log: Behaviors, news: News | None, test: int) -> Float32:
-    """float32[all shown, columns], every impression as it could be described before its clicks; taste is learned from the first `test` only."""
+    """float32[all shown, columns], every impression as it could be described before its clicks; taste is learned from the first
+    `test` only.
+    """
     taste = tastes(log, test)
     counters = _Counters(len(log.items), taste.shape[1], news)
     text = _text(log, news)
@@ -98,14 +105,21 @@ def stream(log: Behaviors, news: News | None, test: int) -> Float32:
     for row in range(len(log.at)):
         shown, history = log.shown_in(row), log.history_in(row)
         own = _mean(taste, history)
-        columns = [*counters.describe(shown, history, int(log.user[row]), int(log.at[row]), own), *_near(text, shown, history)]
+        columns = [
+            *counters.describe(shown, history, int(log.user[row]), int(log.at[row]), own),
+            *_near(text, shown, history),
+        ]
         described.append(_with_ranks(np.stack(columns, axis=1)))
-        counters.take(shown, log.clicked[log.shown_of[row] : log.shown_of[row + 1]], int(log.user[row]), int(log.at[row]), own)
+        counters.take(
+            shown, log.clicked[log.shown_of[row] : log.shown_of[row + 1]], int(log.user[row]), int(log.at[row]), own
+        )
     return np.concatenate(described).astype(np.float32)
 
 
 def tastes(log: Behaviors, test: int) -> Float32:
-    """float32[items, TASTE]: items by the histories they stand in together (truncated SVD of users × items); zeros for those that stand in none."""
+    """float32[items, TASTE]: items by the histories they stand in together (truncated SVD of users × items); zeros for those
+    that stand in none.
+    """
     last = {int(user): row for row, user in enumerate(log.user[:test].tolist())}
     pairs = [(at, item) for at, row in enumerate(last.values()) for item in set(log.history_in(row).tolist())]
     size = min(TASTE, len(last) - 1, len(log.items) - 1)
@@ -133,7 +147,11 @@ class _Counters:
         self._before: dict[tuple[int, int], list[int]] = {}  # (user, item) → shown, clicked
         self._visits: dict[int, int] = {}
         self._total = np.array([PRIOR_SHOWN * 10, 10.0])
-        self._groups = [] if news is None else [(codes, np.zeros((int(codes.max(initial=-1)) + 2, 2))) for codes in (news.category, news.subcategory)]
+        self._groups = (
+            []
+            if news is None
+            else [(codes, np.zeros((int(codes.max(initial=-1)) + 2, 2))) for codes in (news.category, news.subcategory)]
+        )
 
     def describe(self, shown: Ints, history: Ints, user: int, at: int, own: Float32) -> list[Float64]:
         """Columns float64[len(shown)]."""
@@ -143,14 +161,23 @@ class _Counters:
         columns = [_rate(now[:, 0, m], now[:, 1, m], base) for m in range(len(MEMORIES_H))]
         ever = self._ever[shown]
         first = np.where(self._first[shown] < 0, at, self._first[shown])
-        columns += [_rate(ever[:, 0], ever[:, 1], base), np.log1p(ever[:, 0]), np.log1p(ever[:, 1]), np.log1p(now[:, 0, 0]), np.log1p(now[:, 1, 1])]
+        columns += [
+            _rate(ever[:, 0], ever[:, 1], base),
+            np.log1p(ever[:, 0]),
+            np.log1p(ever[:, 1]),
+            np.log1p(now[:, 0, 0]),
+            np.log1p(now[:, 1, 1]),
+        ]
         columns += [np.log1p((at - first) / HOUR_MS), np.log1p((at - self._seen[shown]).clip(0) / HOUR_MS)]
         fans = self._fans[shown] / (ever[:, 1] + 3)[:, None]
         viewers = self._viewers[shown] / (ever[:, 0] + 3)[:, None]
         columns += [(fans - viewers) @ own, fans @ own]
         before = np.array([self._before.get((user, item), (0, 0)) for item in shown.tolist()], np.float64)
         columns += [before[:, 0], before[:, 1], np.isin(shown, history).astype(np.float64)]
-        columns += [np.full(len(shown), value) for value in (np.log1p(len(history)), np.log1p(self._visits.get(user, 0)), len(shown))]
+        columns += [
+            np.full(len(shown), value)
+            for value in (np.log1p(len(history)), np.log1p(self._visits.get(user, 0)), len(shown))
+        ]
         for codes, counts in self._groups:
             rates = counts[codes[shown]]
             likes = np.bincount(codes[history] + 1, minlength=len(counts) + 1)

@@ -1,8 +1,9 @@
 """Which episodes sound like this? Exact nearest neighbours over vectors, among the eligible only.
 
-Eligibility comes *before* the k nearest are taken: to filter afterwards returns short lists, and none where a listener's language is rare. A bitmap
-over ids says who may be found, so an episode is gone the moment its bit is, and a new one is there as soon as its vector is. That is why this is
-a flat index and no graph: a graph cannot forget (Malkov and Yashunin 2018 have no delete). Above MANY vectors a byte a dimension replaces four.
+Eligibility comes *before* the k nearest are taken: to filter afterwards returns short lists, and none where a listener's
+language is rare. A bitmap over ids says who may be found, so an episode is gone the moment its bit is, and a new one is there
+as soon as its vector is. That is why this is a flat index and no graph: a graph cannot forget (Malkov and Yashunin 2018 have no
+delete). Above MANY vectors a byte a dimension replaces four.
 """
 
 from typing import Any
@@ -27,6 +28,11 @@ class Index:
         self._rows = np.array(vectors, np.float32)  # [room, d], of which the first `count` are in use
         self._count = len(vectors)
 
+    @property
+    def dimensions(self) -> int:
+        """Of the vectors."""
+        return int(self._rows.shape[1])
+
     def __len__(self) -> int:
         return self._count
 
@@ -45,7 +51,8 @@ class Index:
         return rows
 
     def search(self, queries: Float32, k: int, allowed: NDArray[np.bool_]) -> tuple[Ints, Float32]:
-        """The k nearest allowed ids int64[q, k] and inner products float32[q, k] (-1 and -inf where there are fewer), best first, ties by id.
+        """The k nearest allowed ids int64[q, k] and inner products float32[q, k] (-1 and -inf where there are fewer), best
+        first, ties by id.
 
         queries float32[q, d]; allowed bool[n].
         """

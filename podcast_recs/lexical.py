@@ -1,7 +1,7 @@
 """Words as they stand: TF-IDF over a text's words, and its principal directions where a short dense vector is wanted.
 
-Words find names and known items, which no embedding does as well; the directions (latent semantic analysis, Deerwester et al. 1990) find topics. Both
-are made from the catalogue alone, so they work where no sentence model is installed.
+Words find names and known items, which no embedding does as well; the directions (latent semantic analysis, Deerwester et al.
+1990) find topics. Both are made from the catalogue alone, so they work where no sentence model is installed.
 """
 
 import re
@@ -26,7 +26,9 @@ class Lexical:
     def __init__(self, texts: Sequence[str]) -> None:
         """texts: of the catalogue."""
         seen = Counter(word for text in texts for word in set(words(text)))
-        self._column = {word: at for at, word in enumerate(sorted(word for word, n in seen.items() if n > RARE or len(texts) < 50))}
+        self._column = {
+            word: at for at, word in enumerate(sorted(word for word, n in seen.items() if n > RARE or len(texts) < 50))
+        }
         self._idf = np.array([np.log((1 + len(texts)) / (1 + seen[word])) + 1 for word in self._column], np.float32)
         self._axes = self._directions(self.rows(texts))
 

@@ -1,7 +1,7 @@
 """The catalogue as it grows: episodes by show in their order, what may be recommended to whom, and the vectors to find them by.
 
-A published episode can stand in the next slate; one that was taken down cannot, and neither waits for a job. Eligibility is a bitmap over all
-episodes, made for each request from a handful of vectorised rules and the listener's own exceptions.
+A published episode can stand in the next slate; one that was taken down cannot, and neither waits for a job. Eligibility is a
+bitmap over all episodes, made for each request from a handful of vectorised rules and the listener's own exceptions.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podcast_recs.index import Index
-from podcast_recs.records import HOUR_MS, Catalogue, Float32, Kind
+from podcast_recs.records import HOUR_MS, Catalogue, Float32, Ints, Kind
 from podcast_recs.state import Listener
 from shared.errors import BadInput, NotFound
 
@@ -43,7 +43,14 @@ class Library:
             self.of_show[int(catalogue.show[episode])].append(episode)
 
     def publish(
-        self, show: int, at: int, duration_ms: int, title: str, description: str, vector: Float32, explicit: bool = False
+        self,
+        show: int,
+        at: int,
+        duration_ms: int,
+        title: str,
+        description: str,
+        vector: Float32,
+        explicit: bool = False,
     ) -> int:
         """Add an episode to its show as the newest; returns its id, which the very next request may use."""
         known = self.catalogue
@@ -75,7 +82,9 @@ class Library:
             self.alive[episode] = False
 
     def eligible(self, profile: Profile, listener: Listener, now: int, repeats: bool = False) -> Bools:
-        """bool[episodes]: out by now, alive, in a language of the listener, not explicit for minors, not expired, not refused, not heard."""
+        """bool[episodes]: out by now, alive, in a language of the listener, not explicit for minors, not expired, not refused,
+        not heard.
+        """
         known = self.catalogue
         allowed = self.alive & (known.published <= now)
         allowed &= np.isin(known.language[known.show], profile.languages)
@@ -88,10 +97,15 @@ class Library:
             allowed[list(listener.heard)] = False
         return allowed
 
-    def next_of(self, show: int, allowed: Bools, oldest_first: bool) -> int:
-        """The episode of a show to go on with: its oldest unheard one, or its newest; -1 when none is allowed."""
-        episodes = self.of_show[show]
-        for episode in episodes if oldest_first else reversed(episodes):
-            if allowed[episode]:
-                return episode
-        return -1
+    def next_of_all(self, allowed: Bools, oldest_first: Bools) -> Ints:
+        """int64[shows]: the episode to go on with, the oldest allowed one or the newest; -1 where none is allowed.
+        oldest_first: bool[shows].
+        """
+        ids = np.flatnonzero(allowed)
+        shows, numbers = self.catalogue.show[ids], self.catalogue.number[ids]
+        best = np.lexsort(
+            (np.where(oldest_first[shows], -numbers, numbers), shows)
+        )  # the last of each show is its next
+        following = np.full(len(oldest_first), -1, np.int64)
+        following[shows[best]] = ids[best]
+        return following

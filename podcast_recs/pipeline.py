@@ -1,8 +1,9 @@
-"""The way of the data, top to bottom: events → state → candidates → features → ranker → slate; and, day by day, what the ranker learns from.
+"""The way of the data, top to bottom: events → state → candidates → features → ranker → slate; and, day by day, what the ranker
+learns from.
 
-Two paths, one code. Serving: a request makes a slate from the state as it is. Learning: the log is read in the order of time, and each slate in it is
-described by the same features *before* its outcome is taken into the state (prequential), so nothing of the future leaks into a model. Episodes
-and take-downs go into the library and are there for the next request.
+Two paths, one code. Serving: a request makes a slate from the state as it is. Learning: the log is read in the order of time,
+and each slate in it is described by the same features *before* its outcome is taken into the state (prequential), so nothing of
+the future leaks into a model. Episodes and take-downs go into the library and are there for the next request.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from podcast_recs.candidates import Request, ShowFactors, candidates, orders
+from podcast_recs.candidates import candidates
 from podcast_recs.differences import Differences
 from podcast_recs.factors import show_factors
 from podcast_recs.features import features
 from podcast_recs.library import Library, Profile
+from podcast_recs.moment import Moment, Request, ShowFactors, look
 from podcast_recs.ranker import Ranker, grade, train
 from podcast_recs.records import HOUR_MS, Event, Float32, Ints, Slot, What
 from podcast_recs.slate import SLOTS, make_slate
@@ -53,15 +55,16 @@ class Recommender:
 
     def slate(self, request: Request, slots: int = SLOTS) -> list[Slot]:
         """The slate for a request; the same state gives the same slate."""
-        found, allowed = candidates(request, self.library, self.state, self.factors, self.on)
-        rows = self.describe(request, found.episodes, allowed)
-        scores = self.ranker.score(rows) if self.ranker else found.strength.sum(axis=1).astype(np.float64)
+        moment = look(request, self.library, self.state, self.factors, self.on)
+        found = candidates(moment, self.library, self.state, self.on)
+        scores = self.score(moment, found.episodes)
         return make_slate(request, found, scores, self.library, self.state, self.on, slots, self.seed)
 
-    def describe(self, request: Request, episodes: Ints, allowed: NDArray[np.bool_]) -> Float32:
-        """The features of episodes, as the state is now."""
-        ordered = orders(self.library, self.state, self.on)
-        return features(request, episodes, self.library, self.state, self.factors, allowed, ordered)
+    def score(self, moment: Moment, episodes: Ints) -> NDArray[np.float64]:
+        """float64[n]: the ranker's scores; by starts of these days while there is no ranker."""
+        if self.ranker:
+            return self.ranker.score(features(moment, episodes, self.library, self.state))
+        return self.state.rates(episodes, moment.request.now)[:, 1, 1].astype(np.float64)
 
     def take(self, event: Event) -> bool:
         """Take one event; whether it was new."""
@@ -118,7 +121,9 @@ class _Collector:
 
     def take(self, event: Event) -> None:
         """One event of the log: an impression joins its slate, anything else first closes the open one."""
-        if self._open and (event.what != What.SHOWN or (event.user, event.at) != (self._open[0].user, self._open[0].at)):
+        if self._open and (
+            event.what != What.SHOWN or (event.user, event.at) != (self._open[0].user, self._open[0].at)
+        ):
             self._close()
         if event.what == What.SHOWN:
             self._open.append(event)
@@ -154,11 +159,11 @@ class _Collector:
             self._recommender.factors = show_factors(self._recommender.state)
             self._fitted = at
         if at >= self._since:
-            state, on = self._recommender.state, self._recommender.on
+            own = self._recommender
             request = Request(user, self._profile(user), at, self._intents.get((user, at), 0))
-            allowed = self._recommender.library.eligible(request.profile, state.listeners[user], at, not on.no_repeats)
+            moment = look(request, own.library, own.state, own.factors, own.on)
             episodes = np.array([event.episode for event in self._open])
-            self._rows.append(self._recommender.describe(request, episodes, allowed))
+            self._rows.append(features(moment, episodes, own.library, own.state))
             self._slates.append(len(self._open))
             self._users.append(user)
             for event in self._open:

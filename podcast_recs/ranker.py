@@ -1,8 +1,8 @@
 """Which of them first? Gradient boosted trees that learn from whole slates (LambdaMART, Burges 2010), with graded labels.
 
-Labels say how much came of a slot: 0 passed over, 1 started and left, 2 heard some of it, 3 finished or half an hour long. Positions enter
-the training as a nuisance that LightGBM estimates and forgets, because the top of a slate is looked at more. Trained on what was shown before the day
-it serves, never on later.
+Labels say how much came of a slot: 0 passed over, 1 started and left, 2 heard some of it, 3 finished or half an hour long.
+Positions enter the training as a nuisance that LightGBM estimates and forgets, because the top of a slate is looked at more.
+Trained on what was shown before the day it serves, never on later.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """What comes in and what goes out: shows, episodes, events of listeners; a slate of slots with a reason each.
 
-Ids are dense integers inside the system; a catalogue that comes from feeds keeps its guids beside them. Times are ms since the epoch, UTC,
-and always the event's own: nothing here asks when it arrived.
+Ids are dense integers inside the system; a catalogue that comes from feeds keeps its guids beside them. Times are ms since the
+epoch, UTC, and always the event's own: nothing here asks when it arrived.
 """
 
 from enum import IntEnum

@@ -1,8 +1,10 @@
-"""From a ranking to a slate that a person would accept: one episode a show, not all of one topic, in order, in time, one slot to explore.
+"""From a ranking to a slate that a person would accept: one episode a show, not all of one topic, in order, in time, one slot
+to explore.
 
-Greedy, best first: an episode's score is lowered by its likeness to what stands above it (maximal marginal relevance, Carbonell and Goldstein 1998).
-What may never happen (two of a show, part five before part four, longer than the time one has) is a rule and no penalty. The slot to explore is
-drawn by Thompson sampling over starts and impressions; its chance is logged with it, so that later estimates can weigh it.
+Greedy, best first: an episode's score is lowered by its likeness to what stands above it (maximal marginal relevance, Carbonell
+and Goldstein 1998). What may never happen (two of a show, part five before part four, longer than the time one has) is a rule
+and no penalty. The slot to explore is drawn by Thompson sampling over starts and impressions; its chance is logged with it, so
+that later estimates can weigh it.
 """
 
 from collections.abc import Callable
@@ -10,9 +12,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from podcast_recs.candidates import Candidates, Request
+from podcast_recs.candidates import Candidates
 from podcast_recs.differences import Differences
 from podcast_recs.library import Library
+from podcast_recs.moment import Request
 from podcast_recs.records import Ints, Slot, Source
 from podcast_recs.state import State
 
@@ -36,7 +39,7 @@ def make_slate(
 ) -> list[Slot]:
     """At most `slots` slots, best first; the same request, state and seed give the same slate."""
     fits = _fits(request, library, found.episodes)
-    explored, chance = _explore(request, found, fits, library, state, seed) if on.exploration else (-1, 1.0)
+    explored, chance = _explore(request, found, fits, state, seed) if on.exploration else (-1, 1.0)
     reason = reasons(request, library, state)
     chosen: list[Slot] = []
     taken: set[int] = set()
@@ -54,7 +57,7 @@ def make_slate(
         elif open_rows.any():
             worth = np.where(open_rows, standard - ALIKE * likeness, -np.inf)
             at, odds = int(worth.argmax()), 1.0  # the first of equals: the smallest id
-            source = Source(int(np.flatnonzero(found.strength[at] > 0)[0]))
+            source = Source(int(np.flatnonzero(found.brought[at])[0]))
         else:
             break
         episode = int(found.episodes[at])
@@ -73,10 +76,10 @@ def _fits(request: Request, library: Library, episodes: Ints) -> NDArray[np.bool
 
 
 def _explore(
-    request: Request, found: Candidates, fits: NDArray[np.bool_], library: Library, state: State, seed: int
+    request: Request, found: Candidates, fits: NDArray[np.bool_], state: State, seed: int
 ) -> tuple[int, float]:
     """The row to explore and the chance that it was drawn; (-1, 1) when nothing is fresh. Chances are counted over DRAWS draws."""
-    rows = np.flatnonzero((found.strength[:, Source.EXPLORE] > 0) & fits)
+    rows = np.flatnonzero(found.brought[:, Source.EXPLORE] & fits)
     if not len(rows):
         return -1, 1.0
     shown, started = state.totals[found.episodes[rows], 0], state.totals[found.episodes[rows], 1]

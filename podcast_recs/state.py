@@ -1,8 +1,10 @@
-"""What is known right now: counters of episodes, and what each listener heard, follows and refused. By event time, and once per event.
+"""What is known right now: counters of episodes, and what each listener heard, follows and refused. By event time, and once per
+event.
 
-Counters fade with a half-life. A fading sum S(t) = Σ 2^(-(t - tᵢ)/H) can take its terms in any order: a late event adds what it would be worth by now.
-So a replay, a duplicate or a shuffled delivery ends in the same state, up to the rounding of the last bits. What a listener sees must follow from
-the request before: `apply` is therefore plain Python on arrays that grow, some microseconds an event, and no batch job stands between.
+Counters fade with a half-life. A fading sum S(t) = Σ 2^(-(t - tᵢ)/H) can take its terms in any order: a late event adds what it
+would be worth by now. So a replay, a duplicate or a shuffled delivery ends in the same state, up to the rounding of the last
+bits. What a listener sees must follow from the request before: `apply` is therefore plain Python on arrays that grow, some
+microseconds an event, and no batch job stands between.
 """
 
 from collections import defaultdict
@@ -22,7 +24,9 @@ RECENT = 64
 
 @dataclass
 class Listener:
-    """One listener's state. `heard` has the longest listen of each episode in ms; `recent` the last plays, oldest first: (at, episode, share)."""
+    """One listener's state. `heard` has the longest listen of each episode in ms; `recent` the last plays, oldest first: (at,
+    episode, share).
+    """
 
     heard: dict[int, int] = field(default_factory=dict)
     follows: set[int] = field(default_factory=set)
@@ -97,7 +101,9 @@ class State:
         return faded
 
     def oldest_first(self, shows: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        """bool[n]: whether a show is listened to oldest first, as its listeners' steps say; its kind decides while they are few."""
+        """bool[n]: whether a show is listened to oldest first, as its listeners' steps say; its kind decides while they are
+        few.
+        """
         forward, newest = self.steps[shows, 0], self.steps[shows, 1]
         declared = self.catalogue.kind[shows] == 1
         learned: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = forward + 4 * declared > newest + 4 * ~declared

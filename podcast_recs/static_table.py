@@ -1,8 +1,9 @@
 """MiniLM for bulk: a vector for each token instead of six layers for each text, a hundred times as fast.
 
-Each token goes through the model once; the vectors are centred and reduced by principal components. A text is the mean of its tokens, rare ones
-weighing more (Arora, Liang and Ma 2017, smooth inverse frequency: without it such tables are of little use). Then the table is corrected once: ridge
-regression moves the vectors of tokens so that the means of a sample of texts come near what MiniLM itself says of those texts.
+Each token goes through the model once; the vectors are centred and reduced by principal components. A text is the mean of its
+tokens, rare ones weighing more (Arora, Liang and Ma 2017, smooth inverse frequency: without it such tables are of little use).
+Then the table is corrected once: ridge regression moves the vectors of tokens so that the means of a sample of texts come near
+what MiniLM itself says of those texts.
 """
 
 from collections.abc import Sequence
@@ -23,13 +24,17 @@ RIDGE = 0.05
 
 
 class StaticTable:
-    """`encode(texts)` → float32[n, 256] of unit length; knows the tokens of the texts that it was made from, and takes new ones up."""
+    """`encode(texts)` → float32[n, 256] of unit length; knows the tokens of the texts that it was made from, and takes new ones
+    up.
+    """
 
     def __init__(self, teacher: MiniLM, texts: Sequence[str], taught: int = TAUGHT) -> None:
         """texts: of the catalogue; `taught` of them, evenly spaced, go through the teacher."""
         self._teacher = teacher
         ids = self._ids(texts)
-        counts = np.bincount(np.concatenate([*ids, np.zeros(0, np.int64)]), minlength=teacher.tokenizer.get_vocab_size())
+        counts = np.bincount(
+            np.concatenate([*ids, np.zeros(0, np.int64)]), minlength=teacher.tokenizer.get_vocab_size()
+        )
         self._weight = (SMOOTH / (SMOOTH + counts / max(1, counts.sum()))).astype(np.float32)
         vocabulary = np.flatnonzero(counts)
         raw = self._teach_tokens(vocabulary)
@@ -85,7 +90,9 @@ class StaticTable:
             self._known[new] = True
 
     def _correct(self, ids: Sequence[NDArray[np.int64]]) -> None:
-        """Move the table T to T + Bᵀ(BBᵀ + λI)⁻¹(Y - BT): B the bags of a sample, Y what the teacher says of it, on the same axes."""
+        """Move the table T to T + Bᵀ(BBᵀ + λI)⁻¹(Y - BT): B the bags of a sample, Y what the teacher says of it, on the same
+        axes.
+        """
         tokenizer = self._teacher.tokenizer
         begin, end = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
         short = [row[:TAUGHT_TOKENS] for row in ids if len(row)]

@@ -1,4 +1,6 @@
-"""The synthetic world's podcasts as this system reads them: a catalogue, profiles, and events in the order of time. The truth stays behind."""
+"""The synthetic world's podcasts as this system reads them: a catalogue, profiles, and events in the order of time. The truth
+stays behind.
+"""
 
 from collections.abc import Iterator
 
@@ -16,7 +18,9 @@ def catalogue_of(audience: Audience) -> Catalogue:
     shows, episodes = audience.shows, audience.episodes
     about_shows = [
         show_text(audience.seed, show, LANGUAGES[language], topic, second)
-        for show, (language, topic, second) in enumerate(zip(shows.language.tolist(), shows.topic.tolist(), shows.second.tolist(), strict=True))
+        for show, (language, topic, second) in enumerate(
+            zip(shows.language.tolist(), shows.topic.tolist(), shows.second.tolist(), strict=True)
+        )
     ]
     about = [text_of(audience, episode) for episode in range(len(episodes.show))]
     return Catalogue(
@@ -65,9 +69,15 @@ def intents_of(audience: Audience) -> dict[tuple[int, int], int]:
 
 
 def behaviors_of(audience: Audience, since: int) -> Iterator[str]:
-    """The log's slates from `since` on, as rows of MIND's format: what was clicked before, what was shown and whether it was started."""
+    """The log's slates from `since` on, as rows of MIND's format: what was clicked before, what was shown and whether it was
+    started.
+    """
     log = audience.log
-    started = {(u, e): at for u, e, w, at in zip(log.user.tolist(), log.episode.tolist(), log.what.tolist(), log.at.tolist(), strict=True) if w == 1}
+    started = {
+        (u, e): at
+        for u, e, w, at in zip(log.user.tolist(), log.episode.tolist(), log.what.tolist(), log.at.tolist(), strict=True)
+        if w == 1
+    }
     history: dict[int, list[str]] = {}
     number, row = 0, 0
     while row < len(log.user):

@@ -1,9 +1,11 @@
-"""Who listens to podcasts and why: shows with a hidden topic, kind and quality, listeners with tastes and intents, and what they did.
+"""Who listens to podcasts and why: shows with a hidden topic, kind and quality, listeners with tastes and intents, and what
+they did.
 
-Made on demand from a seed and written nowhere. A session has a moment and an intent. Often it is habit: the next unheard episode of a show that
-is followed. Otherwise a logging policy with known chances shows ten episodes, and the listener examines them from the top, less and less likely to
-look further down. Whether somebody starts has a true chance (`start_chance`), so regret, off-policy estimates and cold starts can be held against
-the truth. What is popular is shown more and so becomes more popular: the loop that every log has.
+Made on demand from a seed and written nowhere. A session has a moment and an intent. Often it is habit: the next unheard
+episode of a show that is followed. Otherwise a logging policy with known chances shows ten episodes, and the listener examines
+them from the top, less and less likely to look further down. Whether somebody starts has a true chance (`start_chance`), so
+regret, off-policy estimates and cold starts can be held against the truth. What is popular is shown more and so becomes more
+popular: the loop that every log has.
 """
 
 from typing import Any, NamedTuple
@@ -173,8 +175,9 @@ def start_chance(
 ) -> Any:  # fmt: skip
     """The true chance that somebody who looks at an episode starts it.
 
-    taste, second_taste: logits of its topics; age_h, minutes: since publication, and long; follows its show; next_up: it is the oldest unheard of
-    a serial in progress; behind: it is an episode of a serial with unheard ones before it; heard before: almost never again.
+    taste, second_taste: logits of its topics; age_h, minutes: since publication, and long; follows its show; next_up: it is the
+    oldest unheard of a serial in progress; behind: it is an episode of a serial with unheard ones before it; heard before:
+    almost never again.
     """
     logit = -2.6 + 1.0 * taste + 0.35 * second_taste + 0.8 * quality + kind_taste + FITS[intent, kind]
     logit -= 0.9 * min(3.0, age_h / HALF_LIFE_H[kind])
@@ -203,15 +206,13 @@ def listen(seed: int, shows: Shows, episodes: Episodes, listeners: Listeners, st
     order = np.lexsort((user, at))
     sessions = (user[order], at[order], intent[order])
     first = np.searchsorted(episodes.published, at[order], side="right")  # episodes that are out at each session
-    dice = int(rng.integers(1 << 31))
-    columns = _listen(dice, *sessions, first, shows, episodes, listeners)
+    columns = _listen(rng, *sessions, first, shows, episodes, listeners)
     moment = np.argsort(columns[3], kind="stable")
     return Log(*(column[moment] for column in columns))
 
 
 @njit(cache=True)
-def _listen(dice: int, users: Any, ats: Any, intents: Any, outs: Any, shows: Any, episodes: Any, listeners: Any) -> Any:
-    np.random.seed(dice)
+def _listen(rng: Any, users: Any, ats: Any, intents: Any, outs: Any, shows: Any, episodes: Any, listeners: Any) -> Any:
     people, count, programmes = listeners.language.size, episodes.show.size, shows.language.size
     heard = np.zeros((people, count), np.bool_)
     follows = np.zeros((people, programmes), np.bool_)
@@ -238,32 +239,32 @@ def _listen(dice: int, users: Any, ats: Any, intents: Any, outs: Any, shows: Any
                 popular[e] = worth * 0.5 ** (age / HALF_LIFE_H[shows.kind[episodes.show[e]]])
         offered, chances, shown = np.empty(SLOTS, np.int64), np.ones(SLOTS), 0
         habitual = -1
-        if np.random.random() < listeners.habit[user]:
-            habitual = _habitual(user, out, follows, heard, shows, episodes)
+        if rng.random() < listeners.habit[user]:
+            habitual = _habitual(rng, user, out, follows, heard, shows, episodes)
         if habitual >= 0:
             offered[0], shown = habitual, 1
         else:
-            shown = _offer(user, out, popular, heard, shows, episodes, listeners, offered, chances)
+            shown = _offer(rng, user, out, popular, heard, shows, episodes, listeners, offered, chances)
         for position in range(shown):
             e = offered[position]
             show = episodes.show[e]
             if habitual < 0:
                 n = _note(rows, n, user, e, SHOWN, at, 0, position, chances[position], intent)
-                if np.random.random() >= EXAMINED[position]:
+                if rng.random() >= EXAMINED[position]:
                     continue
             chance = true_chance(user, e, at, intent, heard[user], follows[user, show], shows, episodes, listeners)
-            if habitual < 0 and np.random.random() >= chance:
+            if habitual < 0 and rng.random() >= chance:
                 continue
             appeal = listeners.taste[user, episodes.topic[e]] + episodes.quality[e]
-            share = np.random.beta(1.2 + max(0.0, 1.4 + appeal), 1.6)
-            if np.random.random() < 0.35 / (1 + np.exp(-appeal)):
+            share = rng.beta(1.2 + max(0.0, 1.4 + appeal), 1.6)
+            if rng.random() < 0.35 / (1 + np.exp(-appeal)):
                 share = 1.0
             heard[user, e] = True
             plays[e] += 1
             played = np.int32(share * episodes.duration[e])
             n = _note(rows, n, user, e, STARTED, at + 1, 0, -1, 1.0, intent)
             n = _note(rows, n, user, e, STOPPED, at + 1 + played, played, -1, 1.0, intent)
-            if share > 0.8 and not follows[user, show] and np.random.random() < 0.35:
+            if share > 0.8 and not follows[user, show] and rng.random() < 0.35:
                 follows[user, show] = True
                 n = _note(rows, n, user, e, FOLLOWED, at + 2 + played, 0, -1, 1.0, intent)
             break  # one episode a session
@@ -305,22 +306,34 @@ def true_chance(
     )  # fmt: skip
 
 
-def appeal_share(audience: Audience, user: int, episode: int) -> float:
-    """The expected share of an episode that this listener hears once they started: the mean of the draw in `_listen`."""
-    appeal = audience.listeners.taste[user, audience.episodes.topic[episode]] + audience.episodes.quality[episode]
+@njit(cache=True, nogil=True)
+def true_chances(
+    user: int, ids: Any, at: int, intent: int, heard: Any, follows: Any, shows: Any, episodes: Any, listeners: Any
+) -> Any:
+    """float64[n]: `true_chance` of episodes; follows bool[shows]."""
+    chances = np.empty(ids.size)
+    for row in range(ids.size):
+        own = follows[episodes.show[ids[row]]]
+        chances[row] = true_chance(user, ids[row], at, intent, heard, own, shows, episodes, listeners)
+    return chances
+
+
+def appeal_shares(audience: Audience, user: int, ids: Array) -> Array:
+    """float64[n]: the expected share of episodes that this listener hears once they started: the mean of the draw in `_listen`."""
+    appeal = audience.listeners.taste[user, audience.episodes.topic[ids]] + audience.episodes.quality[ids]
     whole = 0.35 / (1 + np.exp(-appeal))
-    shape = 1.2 + max(0.0, 1.4 + appeal)
-    return float(whole + (1 - whole) * shape / (shape + 1.6))
+    shape = 1.2 + np.maximum(0.0, 1.4 + appeal)
+    return whole + (1 - whole) * shape / (shape + 1.6)
 
 
 @njit(cache=True, nogil=True)
-def _habitual(user: int, out: int, follows: Any, heard: Any, shows: Any, episodes: Any) -> Any:
+def _habitual(rng: Any, user: int, out: int, follows: Any, heard: Any, shows: Any, episodes: Any) -> Any:
     """The next unheard episode of one followed show, oldest first for a serial, newest first otherwise; -1 when there is none."""
     programmes = np.flatnonzero(follows[user])
     if programmes.size == 0:
         return -1
     for _ in range(3):
-        show = programmes[np.random.randint(programmes.size)]
+        show = programmes[rng.integers(0, programmes.size)]
         order = 1 if shows.kind[show] == SERIAL else -1
         e = 0 if order == 1 else out - 1
         while 0 <= e < out:
@@ -332,14 +345,25 @@ def _habitual(user: int, out: int, follows: Any, heard: Any, shows: Any, episode
 
 @njit(cache=True, nogil=True)
 def _offer(
-    user: int, out: int, popular: Any, heard: Any, shows: Any, episodes: Any, listeners: Any, offered: Any, chances: Any
+    rng: Any,
+    user: int,
+    out: int,
+    popular: Any,
+    heard: Any,
+    shows: Any,
+    episodes: Any,
+    listeners: Any,
+    offered: Any,
+    chances: Any,
 ) -> Any:
     """Fill a slate without repeats: one in five drawn evenly, the rest by popularity; chances are of each draw alone."""
     eligible = np.zeros(out)
     total, options = 0.0, 0
     for e in range(out):
         show = episodes.show[e]
-        allowed = shows.language[show] == listeners.language[user] and not (shows.explicit[show] and listeners.minor[user])
+        allowed = shows.language[show] == listeners.language[user] and not (
+            shows.explicit[show] and listeners.minor[user]
+        )
         if allowed and not heard[user, e]:
             total += popular[e]
             options += 1
@@ -348,10 +372,8 @@ def _offer(
     for _ in range(3 * SLOTS):
         if shown == SLOTS or options <= shown:
             break
-        if np.random.random() < EXPLORED:
-            e = np.random.randint(out)
-        else:
-            e = np.searchsorted(eligible, np.random.random() * total, side="right")
+        even = rng.random() < EXPLORED
+        e = rng.integers(0, out) if even else np.searchsorted(eligible, rng.random() * total, side="right")
         weight = eligible[e] - (eligible[e - 1] if e else 0.0) if e < out else 0.0
         if weight <= 0:
             continue

@@ -1,7 +1,7 @@
 """What podcasts talk about: sixteen topics with words of their own, and texts of shows and episodes made from them.
 
-A text carries its hidden topic as real ones do: some words of the topic, a name that comes back, and much that every description has. In
-other languages than English the words of a topic are a fixed share of the language's word bank.
+A text carries its hidden topic as real ones do: some words of the topic, a name that comes back, and much that every
+description has. In other languages than English the words of a topic are a fixed share of the language's word bank.
 """
 
 from typing import NamedTuple
@@ -32,12 +32,15 @@ TOPICS = {
 NAMES = tuple(TOPICS)
 WORDS = [words.split() for words in TOPICS.values()]
 LANGUAGES = ("en", "es", "de", "sv")
-GENERAL = (
-    "people story world question idea life year week moment answer reason problem future change work place night friend "
-    "conversation truth mistake lesson secret beginning surprise choice"
-).split()
+_GENERAL = """people story world question idea life year week moment answer reason problem future change work place night friend
+conversation truth mistake lesson secret beginning surprise choice"""
+GENERAL = _GENERAL.split()
 COMMON = {
-    "en": ("In this episode", "talks about", "Subscribe wherever you listen. Support the show, and thanks to our sponsors."),
+    "en": (
+        "In this episode",
+        "talks about",
+        "Subscribe wherever you listen. Support the show, and thanks to our sponsors.",
+    ),
     "es": ("En este episodio", "habla de", "Suscríbete donde quieras. Gracias a quienes apoyan el programa."),
     "de": ("In dieser Folge", "spricht über", "Abonniert uns überall. Danke an alle, die uns unterstützen."),
     "sv": ("I det här avsnittet", "pratar om", "Prenumerera där du lyssnar. Tack till alla som stöder podden."),

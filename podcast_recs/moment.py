@@ -1,0 +1,113 @@
+"""Who asks, when and why; and what follows from that before any episode is looked at. Made once a request, read by candidates
+and features alike.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podcast_recs.differences import Differences
+from podcast_recs.library import Library, Profile
+from podcast_recs.records import Float32, Ints
+from podcast_recs.state import Listener, State
+
+Bools = NDArray[np.bool_]
+
+CENTRES = 4
+LATELY = 24
+LAGS = 3
+
+
+class Request(NamedTuple):
+    """A listener opens the home page; `minutes` is the time they have, 0 when they did not say."""
+
+    user: int
+    profile: Profile
+    now: int
+    intent: int
+    minutes: float = 0.0
+
+
+class ShowFactors(NamedTuple):
+    """Matrix factors of listeners and shows, as far as they were known when they were trained."""
+
+    users: Float32  # [listeners, f]
+    shows: Float32  # [shows, f]
+
+
+class Moment(NamedTuple):
+    """What a request finds; by show unless it says otherwise."""
+
+    request: Request
+    listener: Listener
+    allowed: Bools  # [episodes]
+    ordered: Bools  # heard oldest first
+    next_up: Ints  # the episode to go on with, -1 where there is none
+    likes: Float32  # product of factors
+    after: Float32  # weight of the steps that others took from the last shows
+    centres: Float32  # [≤ CENTRES, d] interests, the newest first
+
+
+def look(request: Request, library: Library, state: State, factors: ShowFactors, on: Differences) -> Moment:
+    """The moment of a request, from the state as it is."""
+    listener = state.listeners[request.user]
+    allowed = library.eligible(request.profile, listener, request.now, repeats=not on.no_repeats)
+    shows = len(library.catalogue.kind)
+    ordered = state.oldest_first(np.arange(shows)) if on.serial_order else np.zeros(shows, bool)
+    return Moment(
+        request=request,
+        listener=listener,
+        allowed=allowed,
+        ordered=ordered,
+        next_up=library.next_of_all(allowed, ordered),
+        likes=_likes(request.user, factors, shows),
+        after=_after(listener, state, shows),
+        centres=interests(library, listener),
+    )
+
+
+def waits(moment: Moment, shows: Ints, episodes: Ints) -> Bools:
+    """bool[n]: an episode of a show that is heard in order, with an unheard older one before it."""
+    waiting: Bools = moment.ordered[shows] & (moment.next_up[shows] != episodes)
+    return waiting
+
+
+def interests(library: Library, listener: Listener) -> Float32:
+    """float32[≤ CENTRES, d]: centres of what was heard lately and liked, by spherical k-means begun at the newest play; unit
+    length.
+    """
+    liked = [episode for _, episode, share in listener.recent[-LATELY:] if share > 0.3]
+    if not liked:
+        return np.empty((0, library.index.dimensions), np.float32)
+    vectors = library.index.vectors(np.array(liked[::-1]))
+    centres = vectors[:1]
+    while len(centres) < CENTRES:  # the farthest from all so far
+        nearest = (vectors @ centres.T).max(axis=1)
+        if nearest.min() > 0.9:
+            break
+        centres = np.concatenate([centres, vectors[[int(nearest.argmin())]]])
+    for _ in range(3):
+        own = (vectors @ centres.T).argmax(axis=1) == np.arange(len(centres))[:, None]  # [centres, plays]
+        sums = own.astype(np.float32) @ vectors
+        sums = np.where(own.any(axis=1)[:, None], sums, centres)
+        centres = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    return centres.astype(np.float32)
+
+
+def _likes(user: int, factors: ShowFactors, shows: int) -> Float32:
+    """Zeros for a listener or a show that came after training."""
+    likes = np.zeros(shows, np.float32)
+    if user < len(factors.users):
+        likes[: len(factors.shows)] = factors.shows @ factors.users[user]
+    return likes
+
+
+def _after(listener: Listener, state: State, shows: int) -> Float32:
+    """Steps of others from the last shows, less for those that everybody goes to."""
+    weights = np.zeros(shows, np.float32)
+    for lag, (_, episode, _) in enumerate(reversed(listener.recent[-LAGS:]), 1):
+        for show, steps in state.after[int(state.catalogue.show[episode])].items():
+            weights[show] += steps / lag
+    popular: Float32 = weights / np.sqrt(state.completions.sum(axis=1) + 10)
+    return popular
