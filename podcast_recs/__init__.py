@@ -1,1 +1,10 @@
-"""Podcast recommendations, and how they differ from music. Its system comes with a later issue; the name is taken here."""
+"""Podcasts: recommending shows and episodes, and how that differs from music."""
+
+from shared.systems import System
+
+SYSTEM = System(
+    name="podcast_recs",
+    title="Podcast recommendations",
+    answer="Keep what is known by the second, let shows decide what and episodes which, rank with trees, and never wait for a batch.",
+    commands="podcast_recs.commands:add_verbs",
+)

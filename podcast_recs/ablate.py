@@ -22,6 +22,7 @@ from podcast_recs.state import State
 from shared.ranking import bootstrap_interval
 
 SLOTS = 10
+SESSIONS = {"tiny": 20, "small": 200, "medium": 400}
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,11 @@ def popular(library: Library, state: State, request: Request) -> Ints:
 
 def _slate(recommender: Recommender, request: Request) -> Ints:
     return np.array([slot.episode for slot in recommender.slate(request, SLOTS)], np.int64)
+
+
+def print_rows(rows: list[Row]) -> None:
+    """A table for a person."""
+    print(f"{'':24}  of the best   difference   95 % interval")
+    for row in rows:
+        change = "" if row.name == "podcasts" else f"{row.delta:+10.3f}   {row.low:+.3f} – {row.high:+.3f}"
+        print(f"{row.name:24}  {row.share:11.1%}  {change}")

@@ -68,7 +68,7 @@ PRIOR_STARTS, PRIOR_SHOWN = 1.0, 12.0
 def features(moment: Moment, episodes: Ints, library: Library, state: State) -> Float32:
     """float32[n, columns]: the columns NAMES for these episodes."""
     known = library.catalogue
-    shows = known.show[episodes]
+    shows = known.show[episodes].astype(np.int64)
     kind, minutes = known.kind[shows], known.duration[episodes] / 60_000
     columns = {
         **_affinity(moment, episodes, shows, state),

@@ -203,8 +203,8 @@ class _Counters:
             count[0] += 1
             count[1] += click
         for codes, counts in self._groups:
-            np.add.at(counts, (codes[shown], 0), 1)
-            np.add.at(counts, (codes[shown], 1), clicked)
+            np.add.at(counts[:, 0], codes[shown], 1)
+            np.add.at(counts[:, 1], codes[shown], clicked)
 
 
 def _rate(shown: Float64, clicked: Float64, base: float) -> Float64:

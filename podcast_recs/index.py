@@ -58,8 +58,9 @@ class Index:
         """
         bits = np.packbits(allowed, bitorder="little")
         selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
-        parameters = faiss.SearchParameters(sel=selector)
-        scores, ids = self._flat.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)
+        parameters: Any = faiss.SearchParameters
+        chosen = parameters(sel=selector)
+        scores, ids = self._flat.search(np.ascontiguousarray(queries, np.float32), k, params=chosen)
         scores[ids < 0] = -np.inf
         order = np.lexsort((ids, -scores), axis=1)
         return np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
@@ -68,6 +69,7 @@ class Index:
 def _make(vectors: Float32) -> Any:
     vectors = np.ascontiguousarray(vectors, np.float32)
     dimensions = vectors.shape[1]
+    flat: Any
     if len(vectors) > MANY:
         flat = faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
         flat.train(vectors[:: max(1, len(vectors) // MANY)])

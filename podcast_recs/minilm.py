@@ -63,6 +63,14 @@ class MiniLM:
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(MOST_TOKENS)
 
+    @property
+    def marks(self) -> tuple[int, int]:
+        """The ids of the tokens that begin and end every text."""
+        begin, end = (self.tokenizer.token_to_id(mark) for mark in ("[CLS]", "[SEP]"))
+        assert begin is not None
+        assert end is not None
+        return begin, end
+
     def encode(self, texts: Sequence[str]) -> Float32:
         """float32[n, 384]: the texts as vectors of unit length; a text of more than 256 tokens counts by its beginning."""
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]

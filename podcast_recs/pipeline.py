@@ -70,9 +70,18 @@ class Recommender:
         """Take one event; whether it was new."""
         return self.state.apply(event)
 
-    def publish(self, show: int, at: int, duration_ms: int, title: str, description: str, vector: Float32) -> int:
+    def publish(
+        self,
+        show: int,
+        at: int,
+        duration_ms: int,
+        title: str,
+        description: str,
+        vector: Float32,
+        explicit: bool = False,
+    ) -> int:
         """A new episode, there for the next request; returns its id."""
-        episode = self.library.publish(show, at, duration_ms, title, description, vector)
+        episode = self.library.publish(show, at, duration_ms, title, description, vector, explicit)
         self.state.grow(self.library.catalogue)
         return episode
 

@@ -36,6 +36,10 @@ class Ranker:
         scores: NDArray[np.float64] = self._booster.predict(rows[:, self._columns], num_threads=1)
         return scores
 
+    def text(self) -> str:
+        """The model as LightGBM writes it."""
+        return str(self._booster.model_to_string())
+
     def gains(self) -> dict[str, float]:
         """Share of the trees' total gain by column, the largest first."""
         gain = self._booster.feature_importance("gain")

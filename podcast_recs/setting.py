@@ -11,7 +11,7 @@ from podcast_recs.lexical import Lexical
 from podcast_recs.library import Library, Profile
 from podcast_recs.moment import ShowFactors
 from podcast_recs.pipeline import Examples, Recommender, learn
-from podcast_recs.records import Catalogue
+from podcast_recs.serving import episode_texts
 from podcast_recs.state import State
 from podcast_recs.world import catalogue_of, events_of, intents_of, profile_of
 from shared.errors import BadInput
@@ -57,10 +57,3 @@ def make_setting(size: str = "small", seed: int = 1) -> Setting:
     history = takewhile(lambda event: event.at < until, events_of(audience))
     examples = learn(recommender, history, lambda user: profile_of(audience, user), intents_of(audience), since)
     return Setting(audience, recommender, encoder, examples, since, until)
-
-
-def episode_texts(catalogue: Catalogue) -> list[str]:
-    """What an episode is known by before anybody listens: its title, its description, its show's title."""
-    shows = catalogue.show.tolist()
-    parts = zip(catalogue.titles, catalogue.descriptions, shows, strict=True)
-    return [f"{title}. {description} {catalogue.show_titles[show]}" for title, description, show in parts]

@@ -41,7 +41,7 @@ class StaticTable:
         self._mean = raw.mean(axis=0)
         centred = raw - self._mean
         _, vectors = np.linalg.eigh(centred.T @ centred)
-        self._axes = np.ascontiguousarray(vectors[:, ::-1][:, :DIMENSIONS].astype(np.float32))  # [384, 256]
+        self._axes: Float32 = np.ascontiguousarray(vectors[:, ::-1][:, :DIMENSIONS].astype(np.float32))  # [384, 256]
         self._table = np.zeros((len(counts), DIMENSIONS), np.float32)
         self._table[vocabulary] = centred @ self._axes
         self._known = counts > 0
@@ -49,6 +49,31 @@ class StaticTable:
         if taught:
             self._correct([ids[at] for at in np.linspace(0, len(ids) - 1, min(taught, len(ids))).astype(int)])
         self._centre = self._means(ids).mean(axis=0)
+
+    def arrays(self) -> dict[str, Float32]:
+        """What `from_arrays` needs to make the same table again without teaching."""
+        known = np.flatnonzero(self._known)
+        return {
+            "tokens": known.astype(np.float32),  # exact: below 2^24
+            "table": self._table[known],
+            "weight": self._weight,
+            "axes": self._axes,
+            "mean": self._mean,
+            "centre": self._centre,
+        }
+
+    @classmethod
+    def from_arrays(cls, teacher: MiniLM, arrays: dict[str, Float32]) -> "StaticTable":
+        """The table that `arrays` came from; the teacher is asked for new tokens only."""
+        made = cls.__new__(cls)
+        made._teacher, made._weight, made._axes = teacher, arrays["weight"], arrays["axes"]
+        made._mean, made._centre = arrays["mean"], arrays["centre"]
+        tokens = arrays["tokens"].astype(np.int64)
+        made._table = np.zeros((len(made._weight), DIMENSIONS), np.float32)
+        made._table[tokens] = arrays["table"]
+        made._known = np.zeros(len(made._weight), bool)
+        made._known[tokens] = True
+        return made
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """float32[n, 256]; a text without a single token is the zero vector."""
@@ -78,8 +103,7 @@ class StaticTable:
 
     def _teach_tokens(self, tokens: NDArray[np.int64]) -> Float32:
         """float32[n, 384]: each token alone between the model's marks, as MiniLM sees it."""
-        tokenizer = self._teacher.tokenizer
-        begin, end = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+        begin, end = self._teacher.marks
         return self._teacher.encode_ids([[begin, token, end] for token in tokens.tolist()])
 
     def _take_up(self, tokens: NDArray[np.int64]) -> None:
@@ -93,8 +117,7 @@ class StaticTable:
         """Move the table T to T + Bᵀ(BBᵀ + λI)⁻¹(Y - BT): B the bags of a sample, Y what the teacher says of it, on the same
         axes.
         """
-        tokenizer = self._teacher.tokenizer
-        begin, end = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+        begin, end = self._teacher.marks
         short = [row[:TAUGHT_TOKENS] for row in ids if len(row)]
         wanted = self._teacher.encode_ids([[begin, *row.tolist(), end] for row in short])
         wanted = (wanted - wanted.mean(axis=0)) @ self._axes  # [n, 256]

@@ -323,7 +323,8 @@ def appeal_shares(audience: Audience, user: int, ids: Array) -> Array:
     appeal = audience.listeners.taste[user, audience.episodes.topic[ids]] + audience.episodes.quality[ids]
     whole = 0.35 / (1 + np.exp(-appeal))
     shape = 1.2 + np.maximum(0.0, 1.4 + appeal)
-    return whole + (1 - whole) * shape / (shape + 1.6)
+    shares: Array = whole + (1 - whole) * shape / (shape + 1.6)
+    return shares
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,193 @@
+"""What outlives a process: the catalogue, listeners, events and the trained model, in one SQLite file.
+
+Events are the truth and everything else follows from them: a service that starts replays them into its state, so killed and
+started again it answers as before. An event, an episode or a take-down is durable when its call returns, and is then applied in
+memory; the same event id again is no error and changes nothing.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from podcast_recs.library import Profile
+from podcast_recs.records import Catalogue, Event, Float32
+from shared.errors import NotFound
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS shows (show INTEGER PRIMARY KEY, language TEXT, kind INTEGER, title TEXT, description TEXT, feed TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS episodes (episode INTEGER PRIMARY KEY, show INTEGER NOT NULL, number INTEGER, published INTEGER,
+  duration INTEGER, explicit INTEGER, title TEXT, description TEXT, guid TEXT, alive INTEGER NOT NULL DEFAULT 1, UNIQUE (show, guid));
+CREATE TABLE IF NOT EXISTS listeners (user INTEGER PRIMARY KEY, languages TEXT, minor INTEGER);
+CREATE TABLE IF NOT EXISTS events (event_id INTEGER PRIMARY KEY, user INTEGER, episode INTEGER, what INTEGER, at INTEGER,
+  played_ms INTEGER, position INTEGER, propensity REAL);
+CREATE TABLE IF NOT EXISTS arrays (name TEXT PRIMARY KEY, kind TEXT, shape TEXT, value BLOB);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
+"""
+
+
+def path_of(home: Path) -> Path:
+    """Where the file lies under LINER_HOME."""
+    return home / "podcast_recs" / "podcasts.sqlite"
+
+
+class Store:
+    """One open file; every write is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        """path: made when it is not there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._db = sqlite3.connect(path, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: what fails inside leaves the file as it was."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield self._db
+
+    def put_catalogue(self, catalogue: Catalogue) -> None:
+        """Write a whole catalogue; ids that are there are replaced."""
+        show_rows = zip(
+            range(len(catalogue.kind)),
+            (catalogue.languages[code] for code in catalogue.language.tolist()),
+            catalogue.kind.tolist(),
+            catalogue.show_titles,
+            catalogue.show_descriptions,
+            strict=True,
+        )
+        columns = (catalogue.show, catalogue.number, catalogue.published, catalogue.duration, catalogue.explicit)
+        episode_rows = zip(
+            range(len(catalogue.show)),
+            *(column.tolist() for column in columns),
+            catalogue.titles,
+            catalogue.descriptions,
+            strict=True,
+        )
+        with self.all_or_nothing() as db:
+            db.executemany("INSERT OR REPLACE INTO shows VALUES (?, ?, ?, ?, ?, NULL)", show_rows)
+            db.executemany("INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)", episode_rows)
+
+    def catalogue(self) -> Catalogue:
+        """The whole catalogue, rows in the order of ids; NotFound while there is none."""
+        shows = self._db.execute("SELECT language, kind, title, description FROM shows ORDER BY show").fetchall()
+        episodes = self._db.execute(
+            "SELECT show, number, published, duration, explicit, title, description FROM episodes ORDER BY episode"
+        ).fetchall()
+        if not shows or not episodes:
+            raise NotFound(f"{self.path}: no podcasts yet; run `liner podcast-recs demo`, or import feeds")
+        languages = tuple(sorted({row[0] for row in shows}))
+        show, number, published, duration, explicit, titles, descriptions = zip(*episodes, strict=True)
+        return Catalogue(
+            show=np.array(show, np.int32),
+            number=np.array(number, np.int32),
+            published=np.array(published, np.int64),
+            duration=np.array(duration, np.int32),
+            explicit=np.array(explicit, bool),
+            language=np.array([languages.index(row[0]) for row in shows], np.int16),
+            kind=np.array([row[1] for row in shows], np.int8),
+            languages=languages,
+            titles=list(titles),
+            descriptions=list(descriptions),
+            show_titles=[row[2] for row in shows],
+            show_descriptions=[row[3] for row in shows],
+        )
+
+    def dead(self) -> list[int]:
+        """Episodes that were taken down."""
+        return [row[0] for row in self._db.execute("SELECT episode FROM episodes WHERE NOT alive ORDER BY episode")]
+
+    def add_episode(self, episode: int, catalogue: Catalogue) -> None:
+        """Write an episode that the library has just taken in."""
+        known = catalogue
+        values = (
+            episode,
+            *(int(column[episode]) for column in (known.show, known.number, known.published, known.duration)),
+        )
+        with self.all_or_nothing() as db:
+            db.execute(
+                "INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)",
+                (*values, bool(known.explicit[episode]), known.titles[episode], known.descriptions[episode]),
+            )
+
+    def add_feed(self, feed: str, title: str, description: str, language: str, kind: int, items: Sequence[Any]) -> int:
+        """Add a show and those of its items whose guid is new, oldest first; how many were new. An item's date never moves."""
+        with self.all_or_nothing() as db:
+            row = db.execute("SELECT show FROM shows WHERE feed = ?", (feed,)).fetchone()
+            show = row[0] if row else db.execute("SELECT coalesce(max(show) + 1, 0) FROM shows").fetchone()[0]
+            db.execute(
+                "INSERT OR REPLACE INTO shows VALUES (?, ?, ?, ?, ?, ?)",
+                (show, language, kind, title, description, feed),
+            )
+            known = {guid for (guid,) in db.execute("SELECT guid FROM episodes WHERE show = ?", (show,))}
+            episode = db.execute("SELECT coalesce(max(episode) + 1, 0) FROM episodes").fetchone()[0]
+            new = sorted((item for item in reversed(items) if item.guid not in known), key=lambda item: item.published)
+            for number, item in enumerate(new, len(known)):
+                values = (item.published, item.duration_ms, item.explicit, item.title, item.description, item.guid)
+                db.execute(
+                    "INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)", (episode, show, number, *values)
+                )
+                episode += 1
+        return len(new)
+
+    def take_down(self, episode: int) -> None:
+        """Remember that an episode is gone."""
+        with self.all_or_nothing() as db:
+            db.execute("UPDATE episodes SET alive = 0 WHERE episode = ?", (episode,))
+
+    def put_listeners(self, profiles: Iterable[tuple[int, tuple[str, ...], bool]]) -> None:
+        """(user, languages, minor) of listeners."""
+        with self.all_or_nothing() as db:
+            rows = ((user, " ".join(languages), minor) for user, languages, minor in profiles)
+            db.executemany("INSERT OR REPLACE INTO listeners VALUES (?, ?, ?)", rows)
+
+    def profile(self, user: int, catalogue: Catalogue) -> Profile:
+        """A listener's profile; every language, and no minor, for whoever never said."""
+        row = self._db.execute("SELECT languages, minor FROM listeners WHERE user = ?", (user,)).fetchone()
+        if row is None:
+            return Profile(tuple(range(len(catalogue.languages))))
+        spoken = tuple(at for at, language in enumerate(catalogue.languages) if language in row[0].split())
+        return Profile(spoken, bool(row[1]))
+
+    def add_events(self, events: Iterable[Event]) -> None:
+        """Append events; those whose id is known stay as they were."""
+        with self.all_or_nothing() as db:
+            db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
+
+    def events(self) -> Iterator[Event]:
+        """All events in the order of their own time."""
+        with closing(self._db.execute("SELECT * FROM events ORDER BY at, event_id")) as rows:
+            yield from (Event(*row) for row in rows)
+
+    def put_arrays(self, arrays: dict[str, Float32]) -> None:
+        """Keep float32 arrays by name."""
+        with self.all_or_nothing() as db:
+            for name, array in arrays.items():
+                shape = " ".join(map(str, array.shape))
+                value = np.ascontiguousarray(array, np.float32).tobytes()
+                db.execute("INSERT OR REPLACE INTO arrays VALUES (?, 'float32', ?, ?)", (name, shape, value))
+
+    def array(self, name: str) -> Float32 | None:
+        """An array by name; None when there is none."""
+        row = self._db.execute("SELECT shape, value FROM arrays WHERE name = ?", (name,)).fetchone()
+        return None if row is None else np.frombuffer(row[1], np.float32).reshape([int(n) for n in row[0].split()])
+
+    def put_fact(self, name: str, value: str) -> None:
+        """Keep a text by name."""
+        with self.all_or_nothing() as db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def fact(self, name: str) -> str | None:
+        """A text by name; None when there is none."""
+        row: Any = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
