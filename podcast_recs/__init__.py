@@ -7,4 +7,6 @@ SYSTEM = System(
     title="Podcast recommendations",
     answer="Keep what is known by the second, let shows decide what and episodes which, rank with trees, and never wait for a batch.",
     commands="podcast_recs.commands:add_verbs",
+    router="podcast_recs.service:router",
+    page="page",
 )

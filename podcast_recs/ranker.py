@@ -16,7 +16,6 @@ from podcast_recs.features import NAMES, kept_columns
 from podcast_recs.records import Float32, Ints
 from podcast_recs.state import COMPLETED, LONG_MS
 from shared.errors import BadInput
-from shared.threads import cores
 
 TREES, LEAVES = 120, 15
 SOME = 0.3
@@ -74,7 +73,7 @@ def train(
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": cores(),
+        "num_threads": 1,  # threads that wait for each other cost more than they bring where cores are shared
         "verbosity": -1,
     }
     return Ranker(lightgbm.train(parameters, data, num_boost_round=TREES), columns)
