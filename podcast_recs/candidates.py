@@ -79,10 +79,12 @@ def _about(moment: Moment, library: Library, on: Differences) -> Ints:
 
 
 def _trending(moment: Moment, state: State, on: Differences) -> Ints:
-    """Episodes by starts in these days; by all starts ever where freshness does not count."""
+    """Episodes by starts in these days (by all ever, where freshness does not count), and the next one of the best-known shows."""
     ids = np.flatnonzero(moment.allowed & (state.totals[:, 1] > 0))
     starts = state.rates(ids, moment.request.now)[:, 1, 1] if on.freshness else state.totals[ids, 1]
-    return ids[np.lexsort((ids, -starts))[:TRENDING]]
+    known = state.followers + state.completions.sum(axis=1)
+    shows = np.lexsort((np.arange(len(known)), -known))[:SHOWS]
+    return np.concatenate([ids[np.lexsort((ids, -starts))[:TRENDING]], _present(moment.next_up[shows])])
 
 
 def _fresh(moment: Moment, library: Library, on: Differences) -> Ints:

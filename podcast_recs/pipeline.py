@@ -61,10 +61,13 @@ class Recommender:
         return make_slate(request, found, scores, self.library, self.state, self.on, slots, self.seed)
 
     def score(self, moment: Moment, episodes: Ints) -> NDArray[np.float64]:
-        """float64[n]: the ranker's scores; by starts of these days while there is no ranker."""
+        """float64[n]: the ranker's scores; while there is none, starts of these days, what is next in its show, and how new it is."""
         if self.ranker:
             return self.ranker.score(features(moment, episodes, self.library, self.state))
-        return self.state.rates(episodes, moment.request.now)[:, 1, 1].astype(np.float64)
+        known = self.library.catalogue
+        days = (moment.request.now - known.published[episodes]) / (24 * HOUR_MS)
+        following = moment.next_up[known.show[episodes]] == episodes
+        return self.state.rates(episodes, moment.request.now)[:, 1, 1] + following + 1 / (1 + days)
 
     def take(self, event: Event) -> bool:
         """Take one event; whether it was new."""

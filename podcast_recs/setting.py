@@ -17,7 +17,7 @@ from podcast_recs.world import catalogue_of, events_of, intents_of, profile_of
 from shared.errors import BadInput
 from shared.world.podcast_audience import Audience, make_audience
 
-SIZES = {"tiny": (120, 40, 21, 20), "small": (800, 160, 28, 150), "medium": (4_000, 400, 42, 400)}
+SIZES = {"tiny": (60, 24, 21, 8), "small": (800, 160, 28, 150), "medium": (4_000, 400, 42, 400)}
 """Listeners, shows, days of listening, texts that MiniLM teaches on."""
 
 

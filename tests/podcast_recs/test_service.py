@@ -1,0 +1,138 @@
+"""The service: every change is seen by the next request, and is there again after a restart."""
+
+import json
+
+import pytest
+from fastapi.testclient import TestClient
+
+from podcast_recs.serving import Serving, save
+from podcast_recs.store import path_of
+from podcast_recs.world import events_of
+from shared.bootstrap import Engines
+from shared.cli import main
+from shared.console.app import build_app
+from shared.settings import Settings
+
+
+@pytest.fixture
+def home(setting, tmp_path):
+    profiles = [
+        (user, (setting.recommender.library.catalogue.languages[setting.profile(user).languages[0]],), False)
+        for user in range(60)
+    ]
+    save(path_of(tmp_path), setting.recommender, setting.encoder, list(events_of(setting.audience)), profiles)
+    return tmp_path
+
+
+@pytest.fixture
+def client(home):
+    engines = Engines(Settings(home=home))
+    with TestClient(build_app(engines, "podcast_recs")) as client:
+        yield client
+    engines.close()
+
+
+def slate(client, user, **more):
+    answer = client.get("/podcast-recs/slate", params={"user": user, "slots": 20, **more})
+    assert answer.status_code == 200
+    return answer.json()["slots"]
+
+
+def post_event(client, what, user, episode, event_id=1 << 40, **more):
+    event = {"event_id": event_id, "user": user, "episode": episode, "what": what, **more}
+    return client.post("/podcast-recs/events", json=[event])
+
+
+def test_every_slot_has_a_reason(client):
+    user = client.get("/podcast-recs/listeners").json()[0]
+    slots = slate(client, user)
+    assert slots
+    assert all(slot["reason"] and 0 < slot["propensity"] <= 1 for slot in slots)
+    assert len({slot["show_id"] for slot in slots}) == len(slots)
+
+
+def test_a_publish_a_follow_and_a_take_down_are_seen_at_once(client):
+    user = client.get("/podcast-recs/listeners").json()[0]
+    show = slate(client, user)[0]["show_id"]
+    assert post_event(client, "followed", user, slate(client, user)[0]["episode"]).json() == {"new": 1}
+    new = client.post("/podcast-recs/episodes", json={"show": show, "title": "Just now", "minutes": 25})
+    assert new.status_code == 201
+    page = client.get(f"/podcast-recs/shows/{show}").json()
+    assert page["episodes"][0]["title"] == "Just now"
+    episode = new.json()["episode"]
+    assert client.get("/podcast-recs/search", params={"q": "Just now"}).json()["episodes"][0]["episode"] == episode
+    assert client.delete(f"/podcast-recs/episodes/{episode}").status_code == 200
+    assert episode not in {slot["episode"] for slot in slate(client, user)}
+    assert client.get(f"/podcast-recs/shows/{show}").json()["episodes"][0]["episode"] != episode
+
+
+def test_not_this_show(client):
+    user = client.get("/podcast-recs/listeners").json()[0]
+    first = slate(client, user)[0]
+    post_event(client, "refused", user, first["episode"])
+    assert first["show_id"] not in {slot["show_id"] for slot in slate(client, user)}
+
+
+def test_time_and_clock_are_heeded(client):
+    user = client.get("/podcast-recs/listeners").json()[0]
+    assert all(slot["minutes"] <= 24 for slot in slate(client, user, minutes=20))
+    morning = client.get("/podcast-recs/slate", params={"user": user, "hour": 8}).json()["at"]
+    assert morning % 86_400_000 == 8 * 3_600_000
+
+
+def test_a_restart_answers_as_before(client, home):
+    user = client.get("/podcast-recs/listeners").json()[1]
+    post_event(client, "started", user, slate(client, user)[0]["episode"])
+    show = slate(client, user)[0]["show_id"]
+    client.post("/podcast-recs/episodes", json={"show": show, "title": "Kept", "minutes": 30})
+    before = [slot["episode"] for slot in slate(client, user, hour=9)]
+    again = Serving(path_of(home))
+    after = [slot.episode for slot in again.slate(user, 0, 0, 20, again.moment_of(9))]
+    again.store.close()
+    assert after == before
+
+
+def test_the_same_event_twice_is_new_once(client):
+    assert post_event(client, "started", 1, 3).json() == {"new": 1}
+    assert post_event(client, "started", 1, 3).json() == {"new": 0}
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        ({"what": "loved"}, 422),
+        ({"episode": 10**6}, 404),
+        ({"played_ms": -5}, 422),
+        ({"propensity": 0}, 422),
+        ({"extra": 1}, 422),
+        ({"user": -1}, 422),
+    ],
+)
+def test_an_event_that_cannot_be_is_refused_with_all_its_batch(client, event, status):
+    good = {"event_id": (1 << 40) + 77, "user": 1, "episode": 3, "what": "started"}
+    answer = client.post("/podcast-recs/events", json=[good, {**good, "event_id": (1 << 40) + 78, **event}])
+    assert answer.status_code == status
+    assert client.post("/podcast-recs/events", json=[good]).json() == {"new": 1}
+
+
+@pytest.mark.parametrize("path", ["/podcast-recs/shows/9999", "/podcast-recs/slate?user=1"])
+def test_nothing_there_is_one_line(client, tmp_path_factory, path):
+    engines = Engines(Settings(home=tmp_path_factory.mktemp("empty")))
+    with TestClient(build_app(engines, "podcast_recs")) as empty:
+        answer = empty.get(path)
+    assert answer.status_code == 404
+    assert "liner podcast-recs demo" in answer.json()["error"]
+
+
+def test_an_unknown_show_or_episode(client):
+    assert client.get("/podcast-recs/shows/9999").status_code == 404
+    assert client.delete("/podcast-recs/episodes/999999").status_code == 404
+    assert client.post("/podcast-recs/episodes", json={"show": 9999, "title": "x", "minutes": 1}).status_code == 404
+
+
+def test_commands_say_where_to_begin(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LINER_HOME", str(tmp_path))
+    assert main(["podcast-recs", "search", "x"]) == 2
+    assert "run `liner podcast-recs demo`" in capsys.readouterr().err
+    assert main(["podcast-recs", "capacity", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["estimate"]

@@ -1,0 +1,124 @@
+"""What may never happen in a slate: two of a show, a part before its time, another language, what was refused or is gone."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podcast_recs.library import Profile
+from podcast_recs.moment import Request, ShowFactors
+from podcast_recs.pipeline import Recommender
+from podcast_recs.records import HOUR_MS, Event, Source, What
+from podcast_recs.slate import SPARE
+from tests.podcast_recs.by_hand import NOW, small, started, stopped
+
+SLATES = int(os.environ.get("LINER_FAULT_RUNS", "60"))
+
+
+def recommender(events=()):
+    library, state = small()
+    state.apply_all(events)
+    return Recommender(library, state, ShowFactors(np.zeros((0, 1), np.float32), np.zeros((3, 1), np.float32)))
+
+
+def ask(own, user=0, languages=(0, 1), minor=False, now=NOW, minutes=0.0, slots=10):
+    return own.slate(Request(user, Profile(languages, minor), now, 0, minutes), slots)
+
+
+def violations(setting, request, slots):
+    """Every rule counted again, from the catalogue and the listener alone."""
+    library, state = setting.recommender.library, setting.recommender.state
+    known, listener = library.catalogue, state.listeners[request.user]
+    ordered = state.oldest_first(np.arange(len(known.kind)))
+    for slot in slots:
+        show = int(known.show[slot.episode])
+        older = [e for e in library.of_show[show] if known.number[e] < known.number[slot.episode]]
+        open_older = [
+            e for e in older if e not in listener.heard and library.alive[e] and known.published[e] <= request.now
+        ]
+        yield "language", known.language[show] not in request.profile.languages
+        yield "explicit", request.profile.minor and known.explicit[slot.episode]
+        yield "not out yet", known.published[slot.episode] > request.now
+        yield "heard", slot.episode in listener.heard
+        yield "refused", show in listener.refused
+        yield "taken down", not library.alive[slot.episode]
+        yield "order", bool(ordered[show] and open_older)
+        yield "too long", request.minutes and known.duration[slot.episode] > request.minutes * 60_000 * SPARE
+        yield "reason", not slot.reason or not 0 < slot.propensity <= 1
+    shows = [int(known.show[slot.episode]) for slot in slots]
+    yield "twice a show", len(shows) != len(set(shows))
+
+
+@given(
+    user=st.integers(0, 70), languages=st.sets(st.integers(0, 3), min_size=1), minor=st.booleans(), hours=st.integers(0, 500),
+    intent=st.integers(0, 2), minutes=st.sampled_from([0.0, 10.0, 25.0, 60.0]), gone=st.sets(st.integers(0, 1_000), max_size=20),
+)  # fmt: skip
+@settings(max_examples=SLATES, deadline=None)
+def test_no_slate_breaks_a_rule(setting, user, languages, minor, hours, intent, minutes, gone):
+    own = setting.recommender
+    request = Request(
+        user, Profile(tuple(sorted(languages)), minor), setting.audience.end - hours * HOUR_MS, intent, minutes
+    )
+    before = own.library.alive.copy()
+    try:
+        own.library.take_down([episode for episode in gone if episode < len(before)])
+        broken = [rule for rule, wrong in violations(setting, request, own.slate(request, 20)) if wrong]
+    finally:
+        own.library.alive[:] = before
+    assert broken == []
+
+
+def test_a_slate_is_the_same_again(setting):
+    request = Request(3, setting.profile(3), setting.audience.end, 1)
+    assert setting.recommender.slate(request) == setting.recommender.slate(request)
+
+
+def test_a_serial_is_offered_from_its_first_part_and_goes_on_in_order():
+    own = recommender()
+    assert 4 in {slot.episode for slot in ask(own)}
+    own.take(started(1, 0, 4))
+    own.take(stopped(2, 0, 4, 40 * 60_000))
+    offered = {slot.episode: slot for slot in ask(own)}
+    assert 5 in offered
+    assert offered[5].source == Source.NEXT_UP
+    assert {6, 7}.isdisjoint(offered)
+
+
+def test_a_published_episode_stands_in_the_next_slate_and_a_taken_down_one_never_again():
+    own = recommender([Event(1, 0, 0, What.FOLLOWED, NOW)])
+    episode = own.publish(0, NOW, 20 * 60_000, "Breaking", "", np.ones(8, np.float32) / 8**0.5)
+    assert episode in {slot.episode for slot in ask(own)}
+    own.library.take_down([episode])
+    assert episode not in {slot.episode for slot in ask(own)}
+
+
+def test_not_this_show_counts_from_the_next_request():
+    own = recommender()
+    own.take(Event(1, 0, 0, What.REFUSED, NOW))
+    assert {int(own.library.catalogue.show[slot.episode]) for slot in ask(own)} == {1, 2}
+
+
+def test_nothing_that_fits_gives_an_empty_slate():
+    assert ask(recommender(), minutes=5) == []
+    assert ask(recommender(), languages=()) == []
+
+
+def test_a_listener_who_heard_everything_gets_nothing():
+    own = recommender([started(n, 0, n) for n in range(12)])
+    assert ask(own) == []
+
+
+def test_the_slot_to_explore_says_how_likely_it_was(setting):
+    request = Request(5, setting.profile(5), setting.audience.end, 0)
+    explored = [slot for slot in setting.recommender.slate(request) if slot.source == Source.EXPLORE]
+    assert len(explored) == 1
+    assert 0 < explored[0].propensity <= 1
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+def test_no_more_slots_than_asked_for(setting, slots):
+    request = Request(5, setting.profile(5), setting.audience.end, 0)
+    possible = len(setting.recommender.slate(request, 20))
+    assert len(setting.recommender.slate(request, slots)) == min(slots, possible)
