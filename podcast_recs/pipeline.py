@@ -67,7 +67,9 @@ class Recommender:
         known = self.library.catalogue
         days = (moment.request.now - known.published[episodes]) / (24 * HOUR_MS)
         following = moment.next_up[known.show[episodes]] == episodes
-        return self.state.rates(episodes, moment.request.now)[:, 1, 1] + following + 1 / (1 + days)
+        starts = self.state.rates(episodes, moment.request.now)[:, 1, 1].astype(np.float64)
+        guessed: NDArray[np.float64] = starts + following + 1 / (1 + days)
+        return guessed
 
     def take(self, event: Event) -> bool:
         """Take one event; whether it was new."""

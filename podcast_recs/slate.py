@@ -78,8 +78,10 @@ def _fits(request: Request, library: Library, episodes: Ints) -> NDArray[np.bool
 def _explore(
     request: Request, found: Candidates, fits: NDArray[np.bool_], state: State, seed: int
 ) -> tuple[int, float]:
-    """The row to explore and the chance that it was drawn; (-1, 1) when nothing is fresh. Chances are counted over DRAWS draws."""
-    rows = np.flatnonzero(found.brought[:, Source.EXPLORE] & fits)
+    """The row to explore and the chance that it was drawn; (-1, 1) when no show is new to the listener. Chances are counted over DRAWS."""
+    listener, shows = state.listeners[request.user], state.catalogue.show[found.episodes].tolist()
+    strange = np.array([show not in listener.plays_of_show and show not in listener.follows for show in shows], bool)
+    rows = np.flatnonzero(found.brought[:, Source.EXPLORE] & fits & strange)
     if not len(rows):
         return -1, 1.0
     shown, started = state.totals[found.episodes[rows], 0], state.totals[found.episodes[rows], 1]

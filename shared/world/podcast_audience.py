@@ -240,7 +240,7 @@ def _listen(rng: Any, users: Any, ats: Any, intents: Any, outs: Any, shows: Any,
         offered, chances, shown = np.empty(SLOTS, np.int64), np.ones(SLOTS), 0
         habitual = -1
         if rng.random() < listeners.habit[user]:
-            habitual = _habitual(rng, user, out, follows, heard, shows, episodes)
+            habitual = _habitual(rng, user, at, out, follows, heard, shows, episodes)
         if habitual >= 0:
             offered[0], shown = habitual, 1
         else:
@@ -328,7 +328,7 @@ def appeal_shares(audience: Audience, user: int, ids: Array) -> Array:
 
 
 @njit(cache=True, nogil=True)
-def _habitual(rng: Any, user: int, out: int, follows: Any, heard: Any, shows: Any, episodes: Any) -> Any:
+def _habitual(rng: Any, user: int, at: int, out: int, follows: Any, heard: Any, shows: Any, episodes: Any) -> Any:
     """The next unheard episode of one followed show, oldest first for a serial, newest first otherwise; -1 when there is none."""
     programmes = np.flatnonzero(follows[user])
     if programmes.size == 0:
@@ -338,6 +338,8 @@ def _habitual(rng: Any, user: int, out: int, follows: Any, heard: Any, shows: An
         order = 1 if shows.kind[show] == SERIAL else -1
         e = 0 if order == 1 else out - 1
         while 0 <= e < out:
+            if shows.kind[show] == NEWS and at - episodes.published[e] > 4 * DAY_MS:
+                break  # nobody goes on with old news
             if episodes.show[e] == show and not heard[user, e]:
                 return e
             e += order

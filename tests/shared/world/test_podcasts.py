@@ -75,7 +75,7 @@ def test_a_transcript_has_its_second_topic_in_one_stretch():
 
 
 def ranks_of_next_starts(audience):
-    """hit@2 and hit@10 by method, for the last five days' starts: what was heard by most in these days, shows by co-listening, text alone."""
+    """hit@2 and hit@10 by method, for the starts of the last five days: heard by most lately, shows by co-listening, text alone."""
     log, episodes, shows = audience.log, audience.episodes, audience.shows
     cut = audience.end - 5 * 86_400_000
     starts = np.flatnonzero(log.what == STARTED)
