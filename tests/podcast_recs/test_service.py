@@ -1,6 +1,7 @@
 """The service: every change is seen by the next request, and is there again after a restart."""
 
 import json
+from shutil import copyfile
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,13 +15,21 @@ from shared.console.app import build_app
 from shared.settings import Settings
 
 
+@pytest.fixture(scope="module")
+def saved(setting, tmp_path_factory):
+    """The store of the learned world; each test takes a copy."""
+    path = path_of(tmp_path_factory.mktemp("saved"))
+    path.parent.mkdir()
+    languages = setting.recommender.library.catalogue.languages
+    profiles = [(user, (languages[setting.profile(user).languages[0]],), False) for user in range(60)]
+    save(path, setting.recommender, setting.encoder, list(events_of(setting.audience)), profiles)
+    return path
+
+
 @pytest.fixture
-def home(setting, tmp_path):
-    profiles = [
-        (user, (setting.recommender.library.catalogue.languages[setting.profile(user).languages[0]],), False)
-        for user in range(60)
-    ]
-    save(path_of(tmp_path), setting.recommender, setting.encoder, list(events_of(setting.audience)), profiles)
+def home(saved, tmp_path):
+    path_of(tmp_path).parent.mkdir()
+    copyfile(saved, path_of(tmp_path))
     return tmp_path
 
 
