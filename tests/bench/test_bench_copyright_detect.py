@@ -266,6 +266,37 @@ def test_false_alarms_on_real_audio(benchmark, built, bench_size, contestant):
     run_false_alarms(benchmark, built, bench_size, "real", contestant)
 
 
+CHANCES = (50_000.0, 10_000.0, 1_000.0)
+"""False alarms in 1,000 h that a detector is told to tolerate: so many that they can be counted."""
+
+
+@pytest.mark.parametrize("contestant", ["synthetic", *(["real"] if DATA else [])])
+def test_calibration(benchmark, bench_size, contestant, tmp_path):
+    """A detector that tolerates far too much, on speech with unindexed music: as many false matches as the score says?"""
+    benchmark.group = "copyright-calibration"
+    found = material(bench_size, contestant)
+    add_references(tmp_path / "index", [(f"{n}", samples) for n, samples in enumerate(found.references)])
+    index = open_index(tmp_path / "index")
+    minutes = max(2, round(60 * ALARM_HOURS[bench_size]))
+
+    def run() -> list[float]:
+        expected = []
+        for n in range(minutes):
+            upload = mix(found.speech(3000 + n, 60), found.unindexed(1000 + n, 40), list(LEVELS.values())[n % 4], at=10)
+            events = stream(Detector(index, tolerated=CHANCES[0]), upload)
+            expected += [e.match.expected_false_alarms_per_1000h for e in events if e.kind == "closed"]
+        return expected
+
+    expected = benchmark.pedantic(run, rounds=1)
+    counts = {chance: sum(value <= chance for value in expected) for chance in CHANCES}
+    benchmark.extra_info.update(minutes=minutes, references=len(found.references), counts=list(counts.values()))
+    benchmark.extra_info["show"] = {"heard": f"{minutes / 60:.1f} h"} | {
+        f"≤ {chance:,.0f} in 1,000 h: predicted, found": f"{chance * minutes / 60_000:,.0f}, {count}"
+        for chance, count in counts.items()
+    }
+    assert counts[CHANCES[-1]] <= upper(round(CHANCES[-1] * minutes / 60_000)) + 1
+
+
 def an_upload(found: Material, minutes: float) -> np.ndarray:
     """An upload as podcasts are: speech, and in every minute 15 s of an indexed piece at −6 dB."""
     count = max(1, round(minutes))
