@@ -123,11 +123,11 @@ def rights_of(names: list[str]) -> str:
     return text.getvalue()
 
 
-def podcast(world: Lake, seed: int) -> NDArray[np.float32]:
-    """float32: the episode, 100 s of a voice with the four pieces under it."""
+def podcast(world: Lake, seed: int, level_db: float = UNDER_SPEECH.level_db) -> NDArray[np.float32]:
+    """float32: the episode, 100 s of a voice with the four pieces under it; level_db: how loud the song under the speech is."""
     releases: list[Release] = catalogue(world, UNKNOWN.song + 1)
     sound = voice(seed, SPEAKER, SECONDS)
-    for piece in (JINGLE, UNDER_SPEECH, QUOTE, UNKNOWN):
+    for piece in (JINGLE, UNDER_SPEECH._replace(level_db=level_db), QUOTE, UNKNOWN):
         music = song(seed, releases[piece.song], piece.from_s + piece.seconds)[round(piece.from_s * SAMPLE_RATE) :]
         sound = mix(sound, music, piece.level_db, piece.at)
     return sound

@@ -110,7 +110,7 @@ class Gateway:
                     Thread(target=self._hear_file, args=(upload, found), daemon=True, name=HEARING).start()
             return {"upload": upload, "status": found.status, "parts": found.parts, "bytes": found.received}
 
-    def play_demo(self) -> str:
+    def play_demo(self, level_db: float) -> str:
         """Stream the demo's podcast in the background, slowly enough to watch; its upload's id. One at a time."""
         upload = f"demo-{token_hex(4)}"
         with self._guard:
@@ -118,7 +118,7 @@ class Gateway:
                 raise Conflict("the demo is playing; watch it, or wait until it is over")
             found = Incoming(DEMO_SHOW, self.runs[1], status="preparing", touched_ms=self.engines.clock())
             self.incoming[upload] = found
-        Thread(target=self._hear_demo, args=(upload, found), daemon=True, name=HEARING).start()
+        Thread(target=self._hear_demo, args=(upload, found, level_db), daemon=True, name=HEARING).start()
         return upload
 
     def report(self, upload: str) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Gateway:
             worker = self._worker(found.run, current_db(self.home), self.engines.clock)
             self._hear(worker, cut(upload, found.show, blocks, worker.clock), AT_ONCE, 0.0)
 
-    def _hear_demo(self, upload: str, found: Incoming) -> None:
+    def _hear_demo(self, upload: str, found: Incoming, level_db: float) -> None:
         from copyright_detect import demo
         from shared.world import make_world
 
@@ -175,7 +175,7 @@ class Gateway:
             db, _ = demo.index_world(demo_db(self.home).parent, world, DEMO_SEED, quiet=True)
             worker = self._worker(found.run, db, fixed_clock(DEMO_NOW))
             found.status = "running"
-            sound = demo.podcast(world, DEMO_SEED)
+            sound = demo.podcast(world, DEMO_SEED, level_db)
             self._hear(worker, cut(upload, found.show, [sound], worker.clock), 1, DEMO_PACE_S)
 
     def _hear(self, worker: Worker, chunks: Iterable[Chunk], at_once: int, pause_s: float) -> None:

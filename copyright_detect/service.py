@@ -64,10 +64,10 @@ def add_uploads(api: APIRouter, gateway: Gateway) -> None:
         return await asyncio.to_thread(gateway.part, upload, number, body, last)
 
     @api.post("/demo", status_code=202, include_in_schema=False)
-    def play(request: Request) -> dict[str, str]:
-        """Stream the demo's podcast in the background; one at a time."""
+    def play(request: Request, level_db: Annotated[float, Query(ge=-30, le=10)] = -6.0) -> dict[str, str]:
+        """Stream the demo's podcast in the background, one at a time; level_db: its song against the voice."""
         own_page(request)
-        return {"upload": gateway.play_demo()}
+        return {"upload": gateway.play_demo(level_db)}
 
     @api.get("/uploads")
     def uploads() -> dict[str, Any]:

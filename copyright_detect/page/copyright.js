@@ -20,7 +20,7 @@ function say(message, alarm = false) {
 }
 
 async function playDemo() {
-  const { upload } = await ask("demo", { method: "POST" });
+  const { upload } = await ask(`demo?level_db=${$("level").value}`, { method: "POST" });
   watch(upload, DEMO_SECONDS);
 }
 
