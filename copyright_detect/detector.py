@@ -135,7 +135,7 @@ class Detector:
             if reference is None or any(m.reference == reference and m.last >= now - STALE for m in self.open):
                 continue
             tempo, _ = self.votes.slope(hit)
-            line, found = self._best(reference, Line(at, frame, tempo))
+            line, found = self._best(reference, Line(float(at), float(frame), tempo))
             if found.nats >= threshold:
                 yield from self._found(reference, line, found, now)
 
@@ -193,7 +193,7 @@ class Detector:
 
     def _extend(self, match: Open, now: int) -> None:
         """Follow an open match to now."""
-        anchor = Line(now, match.line.where(now), match.line.tempo)
+        anchor = Line(float(now), match.line.where(now), match.line.tempo)
         tries = [anchor] + [anchor._replace(reference=anchor.reference + shift) for shift in (-1.0, 1.0)]
         line, found = self._better(match.reference, tries if self.steps % FOLLOW == 0 else [anchor])
         if found.nats <= 0.0 or found.last < match.last - STALE:
