@@ -22,7 +22,7 @@ from shared.world.sound.score import FAMILY
 DATA = os.environ.get("LINER_COPYRIGHT_DATA")
 LEAD = 5
 """Seconds of speech before and after the music."""
-SIZES = {"tiny": (5, 22.0, 3), "small": (24, 60.0, 30), "full": (80, 90.0, 100)}
+SIZES = {"tiny": (4, 20.0, 2), "small": (24, 60.0, 30), "full": (80, 90.0, 100)}
 """Indexed songs, seconds of each, clips in a cell."""
 
 
