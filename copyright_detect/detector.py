@@ -9,7 +9,7 @@ All state is a function of the steps heard so far; chunks only decide when steps
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +21,7 @@ from copyright_detect.keys import UPLOAD_FAN, ZONE_FRAMES, triplets
 from copyright_detect.peaks import KEY_BOX, STEP, UPLOAD_BOX, Ints, Landmarks, Peaks
 from copyright_detect.records import HOP, SAMPLE_RATE, WINDOW, Event, Match
 from copyright_detect.verify import MEMORY, Evidence, Line, best_line, remember, silence
-from copyright_detect.vote import Votes
+from copyright_detect.vote import Longs, Votes
 
 LAG = KEY_BOX.half_frames
 """Row r of the peaks is frame r − LAG of the upload."""
@@ -41,22 +41,26 @@ FOLLOW = 3
 """Every so many steps an open match is also tried a frame earlier and later."""
 PROMISING = 12.0
 """Nats from which on lines beside a candidate's are tried."""
+NONE = np.zeros(0, np.int32)
 SURER = 3.0
 """Nats that another tempo or offset must be better by, before a line moves to it."""
 
 
 @dataclass
 class Open:
-    """A match while it is open. Rows of the upload; `pieces`: lines that ran out, with their first and last rows."""
+    """A match while it is open. Rows of the upload."""
 
     match_id: int
     reference: Reference
-    line: Line
+    opening: Line
+    """The line it began with, at row `first`."""
     first: int
+    line: Line
+    """The line it goes on with, since row `since`; another than the opening when that ran out."""
+    since: int
     last: int
     nats: float
     reported: int
-    pieces: list[tuple[Line, int, int]] = field(default_factory=list)
 
 
 class Detector:
@@ -67,10 +71,7 @@ class Detector:
         self.landmarks = Landmarks(UPLOAD_BOX, KEY_BOX)
         self.heard = silence()
         self.votes = Votes()
-        self.recent: tuple[Ints, Ints] = (
-            np.zeros(0, np.int32),
-            np.zeros(0, np.int32),
-        )  # peaks that may still be anchors
+        self.recent: tuple[Ints, Ints] = (NONE, NONE)  # (rows, bins) of peaks that may still be anchors
         self.open: list[Open] = []
         self.closed: dict[int, int] = {}  # first frame of a reference: row until which it was reported
         self.steps = 0
@@ -99,29 +100,28 @@ class Detector:
         return load(index, state)
 
     def _batch(self, peaks: Peaks) -> Iterator[Event]:
-        """The steps of one batch of peaks."""
-        bounds = np.searchsorted(peaks.rows, np.arange(self.steps, self.landmarks.rows // STEP + 1) * STEP)
-        for begin, end in pairwise(bounds):
-            yield from self._step(peaks.rows[begin:end], peaks.bins[begin:end], peaks.wide[begin:end])
+        """The steps of one batch of peaks. All keys are looked up at once; each hit counts in the step that completed its key."""
+        steps = np.arange(self.steps, self.landmarks.rows // STEP + 1)
+        frames, catalogue, completed = self._hits(peaks.rows[peaks.wide], peaks.bins[peaks.wide])
+        of_peaks, of_hits = np.searchsorted(peaks.rows, steps * STEP), np.searchsorted(completed, steps)
+        for mine, hits in zip(pairwise(of_peaks), pairwise(of_hits), strict=True):
+            now = (self.steps + 1) * STEP
+            remember(self.heard, self.steps, peaks.rows[slice(*mine)], peaks.bins[slice(*mine)])
+            self.votes.add(frames[slice(*hits)], catalogue[slice(*hits)], now - REMEMBERED)
+            self.steps += 1
+            yield from self._go_on(now)
+            yield from self._begin(hits[1] - hits[0], now)
 
-    def _step(self, rows: Ints, bins: Ints, wide: npt.NDArray[np.bool_]) -> Iterator[Event]:
-        """Hear one step: its peaks, by row, then bin."""
-        step, now = self.steps, (self.steps + 1) * STEP
-        remember(self.heard, step, rows, bins)
-        new = self._vote(rows[wide], bins[wide], now)
-        self.steps += 1
-        yield from self._go_on(now)
-        yield from self._begin(new, now)
-
-    def _vote(self, rows: Ints, bins: Ints, now: int) -> int:
-        """Look up the keys that the step's peaks complete; the number of hits."""
+    def _hits(self, rows: Ints, bins: Ints) -> tuple[Longs, Longs, Longs]:
+        """(rows, frames of the catalogue, steps) of the postings of all keys that new peaks complete, by step."""
         rows, bins = np.concatenate([self.recent[0], rows]), np.concatenate([self.recent[1], bins])
-        keys, anchors = triplets(rows, bins, UPLOAD_FAN, now - STEP)
-        young = rows >= now - ZONE_FRAMES
+        keys, anchors, lasts = triplets(rows, bins, UPLOAD_FAN, self.steps * STEP)
+        young = rows >= self.landmarks.rows - ZONE_FRAMES
         self.recent = rows[young], bins[young]
-        uploads, catalogue = self.index.find(keys, anchors)
-        self.votes.add(uploads, catalogue, now - REMEMBERED)
-        return len(uploads)
+        which, catalogue = self.index.find(keys)
+        steps = lasts[which].astype(np.int64) // STEP
+        order = np.argsort(steps, kind="stable")
+        return anchors[which[order]].astype(np.int64), catalogue[order], steps[order]
 
     def _begin(self, new: int, now: int) -> Iterator[Event]:
         """Verify the candidates of a step; open matches, or let them continue open ones."""
@@ -141,16 +141,16 @@ class Detector:
 
     def _found(self, reference: Reference, line: Line, found: Evidence, now: int) -> Iterator[Event]:
         """A line that chance does not explain: a new match, or the continuation of one."""
+        nats, first, last = found
         for match in self.open:
             if match.reference == reference:
-                if found.last > match.last:
-                    if found.first > match.first + STALE:
-                        match.pieces.append((match.line, match.first, match.last))
-                    match.line, match.last, match.nats = line, found.last, max(match.nats, found.nats)
-                    match.first = found.first
+                if last > match.last:
+                    if first <= match.first + STALE:  # it explains all that was found so far
+                        match.opening, match.first = line, first
+                    match.line, match.since, match.last, match.nats = line, first, last, max(match.nats, nats)
                 return
         if len(self.open) < MOST_OPEN:
-            match = Open(self.matches, reference, line, found.first, found.last, found.nats, now)
+            match = Open(self.matches, reference, line, first, line, first, last, nats, now)
             self.matches += 1
             self.open.append(match)
             yield self._event("provisional", match)
@@ -198,11 +198,13 @@ class Detector:
         line, found = self._better(match.reference, tries if self.steps % FOLLOW == 0 else [anchor])
         if found.nats <= 0.0 or found.last < match.last - STALE:
             return
+        opened = match.first == match.since
         if line is not anchor:
             match.line = line._replace(tempo=line.tempo + (line.reference - anchor.reference) / MEMORY)
-        begin = now - MEMORY + STALE
-        if match.first >= begin:  # still remembered: say better where it began
-            match.first = found.first
+        if match.since >= now - MEMORY + STALE:  # still remembered: say better where it began
+            match.since = found.first
+        if opened:
+            match.opening, match.first = match.line, match.since
         match.last, match.nats = max(match.last, found.last), max(match.nats, found.nats)
 
     def _event(self, kind: str, match: Open) -> Event:
@@ -211,12 +213,11 @@ class Detector:
 
     def _match(self, match: Open) -> Match:
         """As it is reported."""
-        first_line, first = (match.pieces[0][0], match.pieces[0][1]) if match.pieces else (match.line, match.first)
         return Match(
             match.reference.name,
-            _seconds(first - LAG),
+            _seconds(match.first - LAG),
             _seconds(match.last - LAG + 1),
-            _seconds(first_line.where(first) - match.reference.first),
+            _seconds(match.opening.where(match.first) - match.reference.first),
             _seconds(match.line.where(match.last) - match.reference.first + 1),
             round(score.bits(match.nats), 1),
             score.expected_false_alarms(match.nats, self.index.frames),

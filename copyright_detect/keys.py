@@ -26,10 +26,13 @@ Keys = npt.NDArray[np.uint32]
 
 
 @numba.njit(cache=True, nogil=True)
-def triplets(frames: Ints, bins: Ints, fan: int, since: int) -> tuple[Keys, Ints]:
-    """(keys, frames of their anchors) of all triplets whose last peak stands at frame `since` or later; peaks sorted by frame, bin."""
+def triplets(frames: Ints, bins: Ints, fan: int, since: int) -> tuple[Keys, Ints, Ints]:
+    """(keys, frames of their anchors, frames of their last peaks) of all triplets that end at frame `since` or later.
+
+    Peaks sorted by frame, then bin; triplets by anchor, last and middle peak.
+    """
     keys = np.empty(len(frames) * (fan * (fan - 1) // 2), np.uint32)
-    anchors = np.empty(len(keys), np.int32)
+    anchors, lasts = np.empty(len(keys), np.int32), np.empty(len(keys), np.int32)
     targets = np.empty(fan, np.int64)
     count = 0
     for i in range(len(frames)):
@@ -44,9 +47,9 @@ def triplets(frames: Ints, bins: Ints, fan: int, since: int) -> tuple[Keys, Ints
                 continue
             for middle in range(last):
                 keys[count] = _key(frames, bins, i, targets[middle], targets[last])
-                anchors[count] = frames[i]
+                anchors[count], lasts[count] = frames[i], frames[targets[last]]
                 count += 1
-    return keys[:count], anchors[:count]
+    return keys[:count], anchors[:count], lasts[:count]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -14,7 +14,7 @@ from copyright_detect.detector import Detector
 from copyright_detect.index import Index, add_references, open_index
 from copyright_detect.keys import UPLOAD_FAN, triplets
 from copyright_detect.peaks import KEY_BOX, UPLOAD_BOX, Landmarks
-from copyright_detect.records import FRAMES_PER_SECOND, SAMPLE_RATE, Match
+from copyright_detect.records import FRAMES_PER_SECOND, SAMPLE_RATE, Event, Match
 from copyright_detect.rights import Rights, action_of, decide
 from copyright_detect.vote import CELL
 from shared.errors import BadInput
@@ -80,19 +80,21 @@ def explain(path: str | Path, reference: str, db: str | Path) -> dict[str, Any]:
     """Why a file matches a reference, or why not: hits and how many chance brings, the best alignment, and what it lacks."""
     index = open_index(db)
     found = index.reference(reference)
-    detector, landmarks = Detector(index, FAINT), Landmarks(UPLOAD_BOX, KEY_BOX)
-    events, hits, samples, peaks = [], [np.zeros((0, 2), np.int64)], 0, 0
+    detectors, landmarks = (Detector(index), Detector(index, FAINT)), Landmarks(UPLOAD_BOX, KEY_BOX)
+    events: tuple[list[Event], list[Event]] = ([], [])
+    hits, samples, peaks = [np.zeros((0, 2), np.int64)], 0, 0
     for block in decode(path):
         samples += len(block)
-        events += detector.push(block)
+        for detector, said in zip(detectors, events, strict=True):
+            said += detector.push(block)
         for batch in landmarks.push(block):
             peaks += len(batch.rows)
-            uploads, frames = index.find(*triplets(batch.rows[batch.wide], batch.bins[batch.wide], UPLOAD_FAN, 0))
+            keys, anchors, _ = triplets(batch.rows[batch.wide], batch.bins[batch.wide], UPLOAD_FAN, 0)
+            which, frames = index.find(keys)
             ours = (frames >= found.first) & (frames < found.first + found.frames)
-            hits.append(np.stack([uploads[ours], frames[ours]], axis=1))
-    events += detector.finish()
-    closed = [event.match for event in events if event.kind == "closed" and event.match.reference == reference]
-    best = max(closed, key=lambda match: match.score, default=None)
+            hits.append(np.stack([anchors[which[ours]], frames[ours]], axis=1))
+    surely, faintly = (_best(said + d.finish(), reference) for d, said in zip(detectors, events, strict=True))
+    best = surely or faintly
     crowd = _crowd(np.concatenate(hits))
     return {
         "file": show(path),
@@ -104,9 +106,15 @@ def explain(path: str | Path, reference: str, db: str | Path) -> dict[str, Any]:
         "hits_on_one_line": crowd,
         "bits_needed": round(score.bits(score.needed(index.frames)), 1),
         "best": None if best is None else best._asdict(),
-        "matches": best is not None and best.expected_false_alarms_per_1000h <= score.TOLERATED,
+        "matches": surely is not None,
         "because": _because(best, crowd, peaks, index),
     }
+
+
+def _best(events: list[Event], reference: str) -> Match | None:
+    """The match of a reference with the highest score."""
+    closed = [event.match for event in events if event.kind == "closed" and event.match.reference == reference]
+    return max(closed, key=lambda match: match.score, default=None)
 
 
 def _crowd(hits: npt.NDArray[np.int64]) -> int:

@@ -24,7 +24,7 @@ AROUND = 6
 """Steps before and after a frame that tell what is likely in it: 2.2 s each way."""
 PRIOR_FRAMES = 32
 """Weight, in frames, of the mean density against a frequency's own."""
-SURVIVAL = np.array([0.06, 0.2, 0.5])
+SURVIVAL = np.array([0.08, 0.16, 0.32, 0.64])
 """Shares of a reference's peaks that may survive: under a loud voice, under speech, alone. The likeliest is taken."""
 MOST_OF_A_MOMENT = 8.0
 """Nats that one step (0.37 s) can earn: peaks that sound together, as those of one drum, are one coincidence and not ten."""

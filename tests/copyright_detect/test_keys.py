@@ -17,9 +17,10 @@ def arrays(peaks):
 @given(PEAKS, st.sampled_from([REFERENCE_FAN, UPLOAD_FAN]), st.integers(0, 120))
 def test_triplets_are_all_pairs_of_the_first_targets(peaks, fan, since):
     frames, bins = arrays(peaks)
-    keys, anchors = triplets(frames, bins, fan, since)
+    keys, anchors, lasts = triplets(frames, bins, fan, since)
     expected = oracle.triplets(frames, bins, fan, since)
     assert anchors.tolist() == sorted(anchor for anchor, _ in expected)
+    assert sorted(lasts.tolist()) == sorted(v for _, (_, _, _, v, _) in expected)
     shapes = {(f, g, h, (u - t) // 2, (v - t) // 2) for t, (f, u, g, v, h) in expected}
     assert len(set(keys.tolist())) == len(shapes)  # one key per shape: no two of a hundred collide in 32 bits
 
