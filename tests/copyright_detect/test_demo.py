@@ -4,6 +4,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from copyright_detect import demo
@@ -86,10 +87,9 @@ def test_the_check_refuses_a_miss_and_a_false_alarm(report):
         demo.check({**good, "matches": [{"end_s": demo.UNKNOWN.at + 1}]}, names)
 
 
-def test_deliveries_are_out_of_order_and_doubled_but_lack_nothing(tiny_world):
-    chunks = list(cut("u", "s", [demo.podcast(tiny_world, 1)], fixed_clock(DEMO_NOW)))
+def test_deliveries_are_out_of_order_and_doubled_but_lack_nothing():
+    chunks = list(cut("u", "s", [np.zeros(100 * CHUNK_SAMPLES, np.float32)], fixed_clock(DEMO_NOW)))
     sent = [chunk for group in demo.delivered(chunks) for chunk in group]
     assert {chunk.number for chunk in sent} == set(range(len(chunks)))
     assert len(sent) > len(chunks)
     assert [chunk.number for chunk in sent] != sorted(chunk.number for chunk in sent)
-    assert len(chunks[0].samples) == 2 * CHUNK_SAMPLES

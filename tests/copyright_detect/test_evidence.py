@@ -14,18 +14,20 @@ from copyright_detect.picture import LEFT, PANEL, TOP, WIDTH, clock, decibels, p
 from copyright_detect.records import SAMPLE_RATE
 from copyright_detect.worker import send
 from shared.errors import BadInput, NotFound
-from tests.copyright_detect.uploads import cut_all, shuffled
+from tests.copyright_detect.uploads import Desk, cut_all, shuffled
 
 
-@pytest.fixture
-def heard(desk, podcast):
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory, db, podcast):
     """A desk that has heard the podcast, out of order."""
+    desk = Desk(tmp_path_factory.mktemp("desk"), db)
     send(desk.log, desk.run, shuffled(cut_all(podcast), np.random.default_rng(5)))
     desk.worker.drain()
-    return desk
+    yield desk
+    desk.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def evidence(heard):
     (row,) = heard.store.verdicts("u")
     return collect(heard.log, heard.run.topic, heard.store, heard.worker.catalogue.index, row)
