@@ -3,7 +3,9 @@
 The evidence of an alignment is the largest sum of log-likelihood ratios over a segment, as in local alignment of sequences without
 gaps, and the largest such sum by chance has a known law (Karlin & Altschul 1990, the E-value of BLAST): among M frames of catalogue
 and N frames of upload, E = K · M · N · exp(−λ · sum) segments reach it. λ is 1 when the likelihoods are right and the trials
-independent; music that merely resembles music costs some of that. K and λ are fitted on music that is not in the catalogue.
+independent, and so it was found: over music that is not in the catalogue, chance matches fall by e with each nat. K is far below 1
+because only what three hits voted for is ever weighed; it was fitted on real tracks under real speech, against other real tracks.
+`evaluate` prints both sides, the matches expected at each level and those seen.
 """
 
 import math
@@ -11,7 +13,7 @@ import math
 from copyright_detect.records import FRAMES_PER_SECOND
 
 LAMBDA = 1.0
-LOG_K = -11.3
+LOG_K = -10.4
 PER_FRAMES = 1000 * 3600 * FRAMES_PER_SECOND
 """Frames of 1,000 hours of upload."""
 TOLERATED = 1.0
