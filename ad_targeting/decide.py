@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
 Chosen = list[tuple[int, int]]
 TOP = 8
 """How many of the best by the cheap model the careful one looks at."""
+ENCODER = msgspec.json.Encoder()
 NOTHING = np.zeros(0, np.int64)
 SPOT_MS = 30_000
 """Length of a slot when the request does not tell the length of its break."""
@@ -65,7 +66,8 @@ class Work(NamedTuple):
     codes: Int64  # of the request
     row: NDArray[np.float64]  # of the careful model
     chosen: Int64
-    counts: Int64  # eligible, taken, eligible with less left than a bid
+    short: Int64  # eligible with less left than a bid
+    counts: Int64  # eligible, taken, short
 
 
 class Reasoned(NamedTuple):
@@ -87,7 +89,7 @@ class Decider:
         self._work = Work(
             filters.bits(np.zeros(count, np.bool_)), np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count),
             np.zeros(count, np.bool_), np.zeros(MAINS, np.int64), np.zeros(MAINS),
-            np.zeros(MAX_SLOTS, np.int64), np.zeros(3, np.int64),
+            np.zeros(MAX_SLOTS, np.int64), np.zeros(count, np.int64), np.zeros(3, np.int64),
         )  # fmt: skip
         self._ids = policy.campaigns.campaign_id.tolist()
         self.prices = self.reprice(policy.shadow)
@@ -114,18 +116,15 @@ class Decider:
         self, decision: str, request: Request, room: int, met: Mapping[int, int], left: Int64, played: Chosen
     ) -> bytes:
         """The audit record of what `choose` returned last, from what it was given."""
-        amounts: Chosen = []
-        if self._work.counts[2]:
-            ads = self._work.ads[: self._work.counts[0]]
-            scarce = ads[left[ads] < self.policy.campaigns.bid[ads]]
-            amounts = list(zip(scarce.tolist(), left[scarce].tolist(), strict=True))
+        short = self._work.short[: self._work.counts[2]]
+        amounts = list(zip(short.tolist(), left[short].tolist(), strict=True)) if short.size else []
         found = (self.digest, self.prices, tuple(request), room, sorted(met.items()), amounts, self._named(played))
-        return msgspec.json.encode(Record(decision, *found))
+        return ENCODER.encode(Record(decision, *found))
 
     def replay(self, line: bytes) -> bytes:
         """The record of the same decision, made anew: equal bytes, or code, policy or record were touched."""
         record = read_record(line)
-        return msgspec.json.encode(msgspec.structs.replace(record, played=self._named(self._again(record))))
+        return ENCODER.encode(msgspec.structs.replace(record, played=self._named(self._again(record))))
 
     def explain(self, record: Record) -> list[Reasoned]:
         """Of every campaign, in order of id, whether it played and why not."""
@@ -200,7 +199,9 @@ def decide(
     for k in range(count):
         ad = ads[k]
         price[k], value[k] = _worth(value[k], bid[ad], left[ad], shadow[ad], floor)
-        scarce += left[ad] < bid[ad]
+        if left[ad] < bid[ad]:
+            work.short[scarce] = ad
+            scarce += 1
     seen[:count] = False
     for _ in range(min(TOP, count)):
         best, most = -1, -np.inf
