@@ -1,1 +1,10 @@
-"""One queue for a party of listeners. Its system comes with a later issue; the name is taken here."""
+"""One queue for a party of listeners, in real time."""
+
+from shared.systems import System
+
+SYSTEM = System(
+    name="jam_recs",
+    title="Jam",
+    answer="One writer a room orders all wishes into a durable log before anybody hears of them; recommendations weigh those most who had least.",
+    commands="jam_recs.commands:add_verbs",
+)
