@@ -283,6 +283,19 @@ class Face(Struct, frozen=True, omit_defaults=True):
     minor: bool = False
 
 
+class View(Struct, frozen=True):
+    """A room as its members see it: what a client holds, and gets whole when it is too far behind."""
+
+    room: str
+    epoch: int
+    version: int
+    host: int
+    rights: Rights
+    members: tuple[Face, ...]
+    queue: tuple[Item, ...]
+    now: Played | None
+
+
 class Event(Struct, frozen=True, omit_defaults=True):
     """An accepted op, as everybody is told it."""
 
