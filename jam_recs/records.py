@@ -283,7 +283,7 @@ class Face(Struct, frozen=True, omit_defaults=True):
     minor: bool = False
 
 
-class View(Struct, frozen=True):
+class View(Struct, frozen=True, tag="room"):
     """A room as its members see it: what a client holds, and gets whole when it is too far behind."""
 
     room: str
@@ -296,7 +296,7 @@ class View(Struct, frozen=True):
     now: Played | None
 
 
-class Event(Struct, frozen=True, omit_defaults=True):
+class Event(Struct, frozen=True, omit_defaults=True, tag="event"):
     """An accepted op, as everybody is told it."""
 
     version: int
@@ -308,7 +308,7 @@ class Event(Struct, frozen=True, omit_defaults=True):
     change: Change
 
 
-class Rejection(Struct, frozen=True):
+class Rejection(Struct, frozen=True, tag="rejected"):
     """A refused op, as its sender is told it: nothing changed."""
 
     seq: int
