@@ -309,6 +309,7 @@ def _vote(state: State, op: Op, body: Vote) -> State:
 
 def _move(state: State, op: Op, body: Move) -> State:
     """Behind the item `after`. A recommended item that is put ahead of hand-added ones is from then on the mover's wish."""
+    _sender(state, op)
     item = state.queue[_place(state.queue, body.item)]
     _may(state, op, state.rights.move or item.added_by == op.member)
     if body.after == body.item:
@@ -324,6 +325,7 @@ def _move(state: State, op: Op, body: Move) -> State:
 
 
 def _remove(state: State, op: Op, body: Remove) -> State:
+    _sender(state, op)
     place = _place(state.queue, body.item)
     _may(state, op, state.rights.move or state.queue[place].added_by == op.member)
     return structs.replace(state, queue=(*state.queue[:place], *state.queue[place + 1 :]))
