@@ -1,0 +1,68 @@
+"""What may not be played, whoever would like it: decided before any score is looked at, and never weighed against one.
+
+Each constraint has a bit, so that the answer to «why is it missing?» is exact, and a refill can say how much each one took. When nothing
+is left the answer is «exhausted»: a veto is a promise to a person, a full queue is only nice. The artist rules depend on what stands in
+front and are checked pick by pick (`rerank.py`).
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jam_recs.catalogue import Catalogue, Rows
+
+Bits = NDArray[np.uint8]
+
+VETO, EXPLICIT, REPEAT, MARKET = 1, 2, 4, 8
+NAMES = {VETO: "veto", EXPLICIT: "explicit", REPEAT: "repeat", MARKET: "market"}
+ARTIST_WINDOW, PER_ARTIST = 10, 2
+"""At most PER_ARTIST tracks of an artist in any ARTIST_WINDOW neighbours, and never two in a row."""
+
+
+class Rules(NamedTuple):
+    """The hard constraints of a room at one moment; ids, so that they can be written in a log."""
+
+    vetoed_artists: frozenset[int] = frozenset()  # of all present members together
+    vetoed_tracks: frozenset[int] = frozenset()
+    explicit: bool = True  # False: a minor is present, or the host said so
+    heard: tuple[int, ...] = ()  # track ids played, playing or standing in the queue
+    markets: frozenset[str] = frozenset()  # where the present members are
+
+
+def broken(catalogue: Catalogue, rows: Rows, rules: Rules) -> Bits:
+    """uint8[rows]: the constraints that each track breaks, 0 where it may be played."""
+    bits = np.zeros(len(rows), np.uint8)
+    bits[np.isin(catalogue.artist[rows], _ids(rules.vetoed_artists))] |= VETO
+    bits[np.isin(catalogue.track_ids[rows], _ids(rules.vetoed_tracks))] |= VETO
+    if not rules.explicit:
+        bits[catalogue.explicit[rows]] |= EXPLICIT
+    heard = catalogue.rows(rules.heard)
+    bits[np.isin(catalogue.recording[rows], catalogue.recording[heard[heard >= 0]])] |= REPEAT
+    mask = np.uint64(0)
+    for place, market in enumerate(catalogue.markets):
+        if market in rules.markets:
+            mask |= np.uint64(1) << np.uint64(place)
+    bits[(catalogue.closed[rows] & mask) != 0] |= MARKET
+    return bits
+
+
+def in_force(rules: Rules) -> tuple[str, ...]:
+    """Names of the constraints that could have taken a track away."""
+    asked = {
+        VETO: bool(rules.vetoed_artists or rules.vetoed_tracks),
+        EXPLICIT: not rules.explicit,
+        REPEAT: bool(rules.heard),
+        MARKET: bool(rules.markets),
+    }
+    return tuple(NAMES[bit] for bit, on in asked.items() if on)
+
+
+def counted(bits: Bits) -> dict[str, int]:
+    """How many tracks each constraint took; a track that breaks two counts twice."""
+    return {name: int(((bits & bit) != 0).sum()) for bit, name in NAMES.items()}
+
+
+def _ids(values: Iterable[int]) -> NDArray[np.int64]:
+    return np.fromiter(values, np.int64)
