@@ -17,7 +17,8 @@ class Gap(Exception):
 
 def read_frame(frame: bytes | str) -> View | Event | Rejection:
     """What the server said; its `resync` is no such frame, for the room itself follows it."""
-    return _frames.decode(frame)
+    heard: View | Event | Rejection = _frames.decode(frame)
+    return heard
 
 
 def follow(view: View | None, heard: View | Event) -> View:
@@ -39,12 +40,16 @@ def _changed(view: View, event: Event, change: Change) -> View:
         members=_members(view.members, change.members),
         host=change.host or view.host,
         rights=change.rights or view.rights,
+        levels=view.levels if change.levels is None else change.levels,
+        exhausted=view.exhausted if change.exhausted is None else change.exhausted,
     )
 
 
 def _queue(queue: tuple[Item, ...], change: Change) -> tuple[Item, ...]:
     items = {item.item: item for item in (*queue, *change.items)}
     order = [item.item for item in queue] if change.order is None else change.order
+    if not items.keys() >= set(order):
+        raise Gap
     return tuple(items[item] for item in order)
 
 

@@ -15,6 +15,7 @@ MAX_EVER = 512
 """Members of one room over its whole life; nobody is forgotten, so that no old op can be applied anew."""
 MAX_QUEUE = 200
 MAX_PLAYED = 2_000
+MAX_DISLIKED = 100
 KEPT_ANSWERS = 64
 """Sequence numbers of a member whose answers are kept: a retry that comes later than 64 newer ops is `forgotten`, never applied anew."""
 UNTOUCHED = 2
@@ -103,6 +104,8 @@ class Member(Struct, frozen=True, omit_defaults=True):
     """Tracks played before he came: his fairness account begins there, at the group's level."""
     present: bool = True
     kicked: bool = False
+    disliked: tuple[int, ...] = ()
+    """Tracks that he voted against while they were recommended: not for this party."""
     answers: tuple[Answer, ...] = ()
 
 
@@ -138,6 +141,10 @@ class State(Struct, frozen=True):
     items: int
     """Items ever made: the next one is items + 1."""
     joins: int
+    levels: tuple[Share, ...] = ()
+    """What each member has had lately, in thousandths of an ideal queue; as of the last refill."""
+    exhausted: bool = False
+    """Nothing more that everybody may hear: no veto is ever broken to fill the queue."""
 
     @property
     def present(self) -> list[Member]:
@@ -226,6 +233,8 @@ class Refill(Struct, frozen=True, tag="refill"):
 
     if_version: int
     picks: tuple[Pick, ...]
+    levels: tuple[Share, ...] = ()
+    exhausted: bool = False
 
 
 class Ended(Struct, frozen=True, tag="ended"):
@@ -272,6 +281,8 @@ class Change(Struct, frozen=True, omit_defaults=True):
     """Members who came, went or altered."""
     host: int = 0
     rights: Rights | None = None
+    levels: tuple[Share, ...] | None = None
+    exhausted: bool | None = None
 
 
 class Face(Struct, frozen=True, omit_defaults=True):
@@ -294,6 +305,8 @@ class View(Struct, frozen=True, tag="room"):
     members: tuple[Face, ...]
     queue: tuple[Item, ...]
     now: Played | None
+    levels: tuple[Share, ...]
+    exhausted: bool
 
 
 class Event(Struct, frozen=True, omit_defaults=True, tag="event"):

@@ -42,6 +42,9 @@ class Appender(Protocol):
     def append_state(self, state: State) -> None:
         """Collect a snapshot."""
 
+    def take(self) -> list[tuple[bytes, bytes]]:
+        """What was collected."""
+
 
 class Seat(Struct, eq=False):
     """What waits for one connection of a member."""
@@ -119,6 +122,13 @@ class Pending(NamedTuple):
     tell: Tell | None
 
 
+class Batch(NamedTuple):
+    """What one `fdatasync` decides: records for the log, and the answers that depend on them."""
+
+    records: list[tuple[bytes, bytes]]
+    pending: list[Pending]
+
+
 class Rooms:
     """All rooms of this process."""
 
@@ -144,29 +154,30 @@ class Rooms:
         self.pending.append(Pending(room, room.state, reply, room.state.version > before.version, tell))
         return reply
 
-    def take(self) -> list[Pending]:
-        """What the next batch answers for; taken together with the log's records."""
-        batch, self.pending = self.pending, []
+    def take(self) -> Batch:
+        """All that was submitted since the last batch."""
+        batch = Batch(self._log.take(), self.pending)
+        self.pending = []
         return batch
 
-    def publish(self, batch: list[Pending]) -> list[Room]:
-        """Tell what is durable now: first everybody, then whoever asked. Returns the rooms that changed, in order, each once."""
-        changed: dict[int, Room] = {}
-        for room, after, reply, news, tell in batch:
+    def publish(self, batch: Batch) -> dict[str, set[str]]:
+        """Tell what is durable now: first everybody, then whoever asked. Returns the rooms that changed, and by what kinds of event."""
+        changed: dict[str, set[str]] = {}
+        for room, after, reply, news, tell in batch.pending:
             room.durable = after
             frame = json.encode(reply)
-            if news:
-                changed[id(room)] = room
+            if news and isinstance(reply, Event):
+                changed.setdefault(after.room, set()).add(reply.kind)
                 room.frames.append(frame)
                 for seat in room.seats:
                     seat.put(frame)
             if tell:
                 tell(frame)
-        return list(changed.values())
+        return changed
 
-    def undo(self, batch: list[Pending]) -> None:
+    def undo(self, batch: Batch) -> None:
         """The disk refused `batch`: it and all that was submitted since did not happen, and may be sent again with the same id."""
-        refused = batch + self.take()
+        refused = batch.pending + self.take().pending
         for pending in refused:
             pending.room.state = pending.room.durable
             if pending.tell:

@@ -12,6 +12,7 @@ from msgspec import msgpack, structs
 
 from jam_recs.records import (
     KEPT_ANSWERS,
+    MAX_DISLIKED,
     MAX_EVER,
     MAX_PLAYED,
     MAX_PRESENT,
@@ -126,6 +127,8 @@ def difference(before: State, after: State) -> Change:
         members=_altered(before, after),
         host=after.host if after.host != before.host else 0,
         rights=after.rights if after.rights is not before.rights else None,
+        levels=after.levels if after.levels != before.levels else None,
+        exhausted=after.exhausted if after.exhausted != before.exhausted else None,
     )
 
 
@@ -145,7 +148,10 @@ def _altered(before: State, after: State) -> tuple[Face, ...]:
 def view(state: State) -> View:
     """The room as members see it."""
     faces = tuple(face(member) for member in state.members.values())
-    return View(state.room, state.epoch, state.version, state.host, state.rights, faces, state.queue, state.now)
+    return View(
+        state.room, state.epoch, state.version, state.host, state.rights, faces, state.queue, state.now, state.levels,
+        state.exhausted,
+    )  # fmt: skip
 
 
 def face(member: Member) -> Face:
@@ -201,8 +207,8 @@ def _join(state: State, op: Op, body: Join) -> State:
     if len(state.present) >= MAX_PRESENT or (known is None and len(state.members) >= MAX_EVER):
         raise Refused("full")
     heard = len(state.played) + (state.now is not None)
-    answers = known.answers if known else ()
-    member = Member(op.member, body.profile, op.at_ms, state.joins + 1, heard, answers=answers)
+    answers, disliked = (known.answers, known.disliked) if known else ((), ())
+    member = Member(op.member, body.profile, op.at_ms, state.joins + 1, heard, disliked=disliked, answers=answers)
     state = structs.replace(_with_member(state, member), joins=state.joins + 1)
     if not state.members.get(state.host, member).present or not state.host:
         state = structs.replace(state, host=op.member)  # an empty room: whoever comes first holds it
@@ -291,7 +297,7 @@ def _by_hand(queue: Sequence[Item]) -> int:
 
 def _vote(state: State, op: Op, body: Vote) -> State:
     """A vote lifts an item past those right above it that have fewer votes, or sinks it; only among its own kind."""
-    _sender(state, op)
+    member = _sender(state, op)
     place = _place(state.queue, body.item)
     item = state.queue[place]
     up, down = (tuple(voter for voter in votes if voter != op.member) for votes in (item.up, item.down))
@@ -304,6 +310,10 @@ def _vote(state: State, op: Op, body: Vote) -> State:
         place -= 1
     while place < last and rest[place].votes > item.votes:
         place += 1
+    if item.added_by == ROOM:
+        disliked = tuple(track for track in member.disliked if track != item.track.track_id)
+        disliked = (*disliked[1 - MAX_DISLIKED :], item.track.track_id) if body.vote < 0 else disliked
+        state = _with_member(state, structs.replace(member, disliked=disliked))
     return structs.replace(state, queue=(*rest[:place], item, *rest[place:]))
 
 
@@ -368,7 +378,13 @@ def _refill(state: State, op: Op, body: Refill) -> State:
         Item(state.items + 1 + number, pick.track, ROOM, (), (), pick.served, pick.shares, pick.filters)
         for number, pick in enumerate(body.picks[: MAX_QUEUE - len(kept)])
     )
-    state = structs.replace(state, queue=kept + fresh, items=state.items + len(fresh))
+    state = structs.replace(
+        state,
+        queue=kept + fresh,
+        items=state.items + len(fresh),
+        levels=body.levels,
+        exhausted=body.exhausted,
+    )
     return state if state.now else _play_next(state, op, state.played)
 
 
