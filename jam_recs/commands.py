@@ -4,14 +4,71 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from shared.console.serve import add_address
+from shared.output import print_json
+
 
 def add_verbs(verbs: Any) -> None:
     """Add this system's verbs."""
-    replay = verbs.add_parser("replay", help="read a log and print the state hash of every room")
-    replay.add_argument("log", type=Path, metavar="LOG")
+    serve = verbs.add_parser("serve", help="the rooms and their page, until interrupted")
+    add_address(serve)
+    serve.add_argument(
+        "--numbered", action="store_true", help="tracks are mere numbers, nothing is recommended: for load"
+    )
+    serve.set_defaults(run=_serve)
+
+    load = verbs.add_parser(
+        "loadtest", help="rooms × members on a server process of its own; delivered rate, p50, p99, order"
+    )
+    load.add_argument("--rooms", type=int, default=500)
+    load.add_argument("--members", type=int, default=6)
+    load.add_argument("--rate", type=int, default=2_000, help="wishes a second, open loop (%(default)s)")
+    load.add_argument("--seconds", type=int, default=10)
+    load.add_argument("--stalled", type=int, default=0, help="rooms of which one member stops reading")
+    load.add_argument("--json", action="store_true")
+    load.set_defaults(run=_loadtest)
+
+    replay = verbs.add_parser("replay", help="apply a log from its first op; print the state hash of every room")
+    replay.add_argument("log", type=Path, metavar="LOG", help="rooms.log of a server")
     replay.add_argument("--json", action="store_true")
     replay.set_defaults(run=_replay)
 
 
+def _serve(arguments: argparse.Namespace) -> None:
+    from fastapi import FastAPI
+
+    from jam_recs.process import numbered_library
+    from jam_recs.service import MAX_SOCKETS, router
+    from shared.bootstrap import engines
+    from shared.console.app import build_app
+    from shared.console.serve import run_app
+
+    with engines() as opened:
+        print(f"http://{arguments.host}:{arguments.port}/jam-recs/  (Ctrl-C ends it)", flush=True)
+        app: Any = FastAPI() if arguments.numbered else build_app(opened, "jam_recs")
+        if arguments.numbered:
+            app.include_router(router(opened, numbered_library()))
+        run_app(app, arguments.host, arguments.port, MAX_SOCKETS + 512)
+
+
+def _loadtest(arguments: argparse.Namespace) -> None:
+    from jam_recs.loadtest import loadtest, print_report
+
+    report = loadtest(arguments.rooms, arguments.members, arguments.rate, arguments.seconds, arguments.stalled)
+    if arguments.json:
+        print_json(report)
+    else:
+        print_report(report)
+
+
 def _replay(arguments: argparse.Namespace) -> None:
-    raise NotImplementedError(arguments.log)
+    from jam_recs.log import replay, state_hash
+
+    rooms, ops, snapshots = replay(arguments.log)
+    hashes = {name: {"version": room.version, "hash": state_hash(room)} for name, room in rooms.items()}
+    if arguments.json:
+        print_json({"log": str(arguments.log), "ops": ops, "snapshots": snapshots, "rooms": hashes})
+        return
+    for name, found in hashes.items():
+        print(f"{name}  version {found['version']:>7,}  {found['hash']}")
+    print(f"{arguments.log}  {len(rooms):,} rooms, {ops:,} ops; {snapshots:,} snapshots equal the replay to the byte")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from msgspec import Struct, field, msgpack
+from msgspec import Struct, field, json, msgpack
 
 from jam_recs.records import Op, State
 from jam_recs.state import apply, empty
@@ -214,16 +214,22 @@ def recover(path: Path) -> Recovered:
     return found
 
 
-def replay(path: Path) -> tuple[dict[str, State], int, int]:
-    """Every room from its first op on, and the numbers of ops and of snapshots; BadInput if a snapshot is not what the ops led to."""
+def replay(path: Path, only: str = "", until: int = 0) -> tuple[dict[str, State], int, int]:
+    """Every room from its first op on, and the numbers of ops and of snapshots; BadInput if a snapshot is not what the ops led to.
+
+    `only` names one room; it is followed to version `until` alone, for a server goes on writing.
+    """
     rooms: dict[str, State] = {}
     ops = snapshots = 0
     for record in records(path):
         if record.kind == "O":
             op = _ops.decode(record.payload)
-            rooms[op.room], _ = apply(rooms.get(op.room) or empty(op.room), op)
+            state = rooms.get(op.room) or empty(op.room)
+            if only and (op.room != only or state.version == until):
+                continue
+            rooms[op.room], _ = apply(state, op)
             ops += 1
-        elif record.kind == "S":
+        elif record.kind == "S" and not only:
             room = _states.decode(record.payload).room
             if record.payload != encode_state(rooms.get(room) or empty(room)):
                 raise BadInput(
@@ -231,6 +237,20 @@ def replay(path: Path) -> tuple[dict[str, State], int, int]:
                 )
             snapshots += 1
     return rooms, ops, snapshots
+
+
+def export(path: Path, durable: State) -> bytes:
+    """The ops that led to `durable`, a JSON line each, rejected ones too."""
+    lines: list[bytes] = []
+    state = empty(durable.room)
+    for record in records(path):
+        if record.kind != "O" or state == durable:
+            continue
+        op = _ops.decode(record.payload)
+        if op.room == durable.room:
+            state, _ = apply(state, op)
+            lines.append(json.encode(op))
+    return b"\n".join([*lines, b""])
 
 
 def encode_state(state: State) -> bytes:

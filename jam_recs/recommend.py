@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from jam_recs import records as r
-from jam_recs.catalogue import Catalogue
+from jam_recs.catalogue import Catalogue, load_catalogue
 from jam_recs.pool import Pool, join
 from jam_recs.refill import Listener, Session, Skip, refill
 from jam_recs.state import explicit_allowed
+from shared.lake import Lake
 
 WANT = 10
 """Recommended tracks in a full queue."""
@@ -54,6 +55,15 @@ class Library(Struct, eq=False):
         waiting = [item.track.track_id for item in state.queue[len(kept) :]]
         same = [pick.track.track_id for pick in picks] == waiting and exhausted == state.exhausted
         return None if same and levels == state.levels else r.Refill(state.version, picks, levels, exhausted)
+
+
+def open_library(lake: Lake) -> Library:
+    """The published catalogue, with the kernels compiled; NotFound where nothing is published."""
+    library = Library(load_catalogue(lake))
+    library.make_pool(-1)
+    warm = r.State("", 0, 0, 0, r.Rights(), {1: r.Member(1, r.Profile("warm"), 0, 1, 0)}, (), None, (), 0, 1)
+    library.refill(warm)
+    return library
 
 
 def session_of(state: r.State, pools: dict[int, Pool], kept: tuple[r.Item, ...]) -> Session:

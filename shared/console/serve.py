@@ -21,8 +21,8 @@ def serve(arguments: argparse.Namespace, only: str | None = None, page: str = ""
     return 0
 
 
-def run_app(app: Any, host: str, port: int) -> None:
-    """uvicorn with bounded connections and headers, and no access log: paths hold personal data."""
+def run_app(app: Any, host: str, port: int, connections: int = 512) -> None:
+    """uvicorn with bounded connections, headers and frames, and no access log: paths hold personal data."""
     import uvicorn
 
     uvicorn.run(
@@ -31,8 +31,12 @@ def run_app(app: Any, host: str, port: int) -> None:
         port=port,
         log_level="warning",
         access_log=False,
-        limit_concurrency=512,
+        limit_concurrency=connections,
         h11_max_incomplete_event_size=16_384,
         timeout_keep_alive=30,
         server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=65_536,
+        ws_ping_interval=None,  # sockets have their own heartbeats
+        ws_per_message_deflate=False,  # a compression window is up to a megabyte a socket
     )

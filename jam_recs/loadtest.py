@@ -1,0 +1,251 @@
+"""Rooms under load: wishes at a fixed rate whatever the answers (open loop), against a server process of its own, durable before told.
+
+Every delivery is timed from the moment at which its wish was due, so a server that falls behind cannot hide it; versions must come as
+1, 2, 3 at every socket. The client is one process on its own event loop and speaks just enough WebSocket (RFC 6455) for that.
+"""
+
+import asyncio
+import os
+import random
+import struct
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from msgspec import Struct, json
+
+from jam_recs.process import ServerProcess
+from jam_recs.records import Profile
+from jam_recs.tokens import LIFE_MS, Token, load_key, sign
+from shared.clock import system_clock
+
+WARM_S = 2.0
+QUEUE = 8
+"""Tracks in each room's queue: what is voted on."""
+STEP_S = 0.001
+
+
+class Heard(Struct):
+    """The part of a frame that is looked at."""
+
+    type: str
+    version: int = 0
+    member: int = 0
+    seq: int = 0
+
+
+_heard = json.Decoder(Heard)
+
+
+class Socket(asyncio.Protocol):
+    """A member: a WebSocket client that counts and times what it hears."""
+
+    def __init__(self, load: "Load", room: int, member: int, path: str, token: str) -> None:
+        self.load, self.room, self.member = load, room, member
+        self.seq = self.version = 0
+        self.ready: asyncio.Future[None] = load.loop.create_future()
+        self._path, self._token, self._buffer, self._open = path, token, b"", False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for the upgrade."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        key = b64encode(os.urandom(16)).decode()
+        lines = ("Host: localhost", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}")
+        transport.write(
+            "\r\n".join([f"GET {self._path} HTTP/1.1", *lines, "Sec-WebSocket-Version: 13", "", ""]).encode()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """Cut the stream into frames; a server's frames are not masked."""
+        data = self._buffer + data
+        if not self._open:
+            head, end, data = data.partition(b"\r\n\r\n")
+            if not end:
+                self._buffer = head
+                return
+            self._open = True
+            self.say(json.encode({"type": "hello", "token": self._token}))
+        place = 0
+        while len(data) - place >= 2:
+            size, start = data[place + 1], place + 2
+            if size >= 126:
+                width = 2 if size == 126 else 8
+                if len(data) < start + width:
+                    break
+                size, start = int.from_bytes(data[start : start + width], "big"), start + width
+            if len(data) < start + size:
+                break
+            self.hear(data[start : start + size])
+            place = start + size
+        self._buffer = data[place:]
+
+    def hear(self, frame: bytes) -> None:
+        """The room, an event, or an answer."""
+        heard = _heard.decode(frame)
+        if heard.type == "event":
+            self.load.delivered(self, heard)
+        elif heard.type == "room":
+            self.version = heard.version
+            if not self.ready.done():
+                self.ready.set_result(None)
+        elif heard.type == "rejected":
+            self.load.rejected += 1
+
+    def say(self, payload: bytes) -> None:
+        """Send a text frame, masked with zeros."""
+        size = struct.pack(">B", 0x80 | len(payload)) if len(payload) < 126 else struct.pack(">BH", 0xFE, len(payload))
+        self.transport.write(b"\x81" + size + b"\0\0\0\0" + payload)
+
+
+class Load:
+    """The counts of one run."""
+
+    def __init__(self, rooms: int, members: int, rate: int, seconds: int) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.members, self.rate, self.seconds = members, rate, seconds
+        self.sockets: list[list[Socket]] = [[] for _ in range(rooms)]
+        self.due: dict[tuple[int, int], float] = {}
+        self.latencies: list[float] = []
+        self.order_breaks = self.gaps = self.rejected = self.sent = self.heard = 0
+        self.begin = float("inf")
+
+    def delivered(self, socket: Socket, heard: Heard) -> None:
+        """Count an event at one socket."""
+        step = heard.version - socket.version
+        self.order_breaks += step < 1
+        self.gaps += step > 1
+        socket.version = heard.version
+        due = self.due.get((heard.member, heard.seq))
+        if due is not None and due >= self.begin:
+            self.heard += 1
+            self.latencies.append(self.loop.time() - due)
+
+    async def drive(self) -> None:
+        """Send each wish when it is due, from a random member of a random room."""
+        rng = random.Random(1)
+        start = self.loop.time()
+        self.begin, end = start + WARM_S, start + WARM_S + self.seconds
+        number = 0
+        while (now := self.loop.time()) < end:
+            while (due := start + number / self.rate) <= now:
+                number += 1
+                self.vote(rng.choice(rng.choice(self.sockets)), rng, due)
+            await asyncio.sleep(STEP_S)
+        await self.settle()
+
+    def vote(self, socket: Socket, rng: random.Random, due: float) -> None:
+        """One wish."""
+        socket.seq += 1
+        self.due[socket.member, socket.seq] = due
+        self.sent += due >= self.begin
+        item, vote = rng.randint(2, QUEUE + 1), rng.choice((-1, 1))
+        socket.say(b'{"type":"ask","seq":%d,"wish":{"type":"vote","item":%d,"vote":%d}}' % (socket.seq, item, vote))
+
+    async def settle(self) -> None:
+        """Until nothing has been heard for half a second."""
+        before = -1
+        while before != self.heard:
+            before = self.heard
+            await asyncio.sleep(0.5)
+
+
+def loadtest(
+    rooms: int, members: int, rate: int, seconds: int, stalled: int = 0, home: Path | None = None
+) -> dict[str, Any]:
+    """Offered and delivered rates, latencies in ms, order breaks and gaps. `stalled` rooms have a member who stops reading."""
+    with (
+        TemporaryDirectory(prefix="liner-jam-") as folder,
+        ServerProcess(home or Path(folder), numbered=True) as server,
+    ):
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(lambda number: server.post("/rooms", {"name": f"Host {number}"}), range(rooms)))
+        report = asyncio.run(_run(server, made, members, rate, seconds, stalled))
+        size = (server.home / "jam_recs" / "rooms.log").stat().st_size
+    return {**report, "log_bytes": size}
+
+
+async def _run(
+    server: ServerProcess, made: list[dict[str, Any]], members: int, rate: int, seconds: int, stalled: int
+) -> dict[str, Any]:
+    load = Load(len(made), members, rate, seconds)
+    key = load_key(server.home / "jam_recs" / "key")
+    await _connect(load, server, made, key)
+    for room in load.sockets:
+        for number in range(QUEUE + 1):
+            room[0].seq += 1
+            room[0].say(b'{"type":"ask","seq":%d,"wish":{"type":"add","track_id":%d}}' % (room[0].seq, number))
+    await load.settle()
+    await asyncio.sleep(1.0)
+    for room in load.sockets[:stalled]:
+        room.pop().transport.pause_reading()
+    beats = asyncio.create_task(_beat(load))
+    await load.drive()
+    beats.cancel()
+    return report_of(load, stalled)
+
+
+async def _connect(load: Load, server: ServerProcess, made: list[dict[str, Any]], key: bytes) -> None:
+    expires = system_clock() + LIFE_MS
+    for number, room in enumerate(made):
+        tokens = [(room["member"], room["token"])]
+        for guest in range(1, load.members):
+            member = number * 64 + guest
+            tokens.append((member, sign(key, Token(room["room"], member, expires, Profile(f"Guest {guest}")))))
+        for member, token in tokens:
+            path = f"/jam-recs/rooms/{room['room']}/socket"
+            socket = Socket(load, number, member, path, token)
+            await load.loop.create_connection(partial(_same, socket), "127.0.0.1", server.port)
+            load.sockets[number].append(socket)
+        await asyncio.wait_for(asyncio.gather(*(socket.ready for socket in load.sockets[number])), 60)
+
+
+def _same(socket: Socket) -> Socket:
+    return socket
+
+
+async def _beat(load: Load) -> None:
+    """Heartbeats, spread over their five seconds."""
+    sockets = [socket for room in load.sockets for socket in room]
+    while True:
+        for place in range(50):
+            for socket in sockets[place::50]:
+                socket.say(b'{"type":"beat"}')
+            await asyncio.sleep(0.1)
+
+
+def report_of(load: Load, stalled: int) -> dict[str, Any]:
+    """The run in numbers."""
+    took = np.array(load.latencies) * 1000
+    p50, p99 = (float(np.percentile(took, q)) for q in (50, 99)) if len(took) else (0.0, 0.0)
+    expected = load.sent * load.members - (load.sent * stalled // len(load.sockets) if stalled else 0)
+    return {
+        "rooms": len(load.sockets),
+        "members": load.members,
+        "stalled": stalled,
+        "offered_events_s": round(load.sent / load.seconds),
+        "delivered_messages_s": round(load.heard / load.seconds),
+        "delivered_share": round(load.heard / max(1, expected), 4),
+        "p50_ms": round(p50, 2),
+        "p99_ms": round(p99, 2),
+        "order_breaks": load.order_breaks,
+        "gaps": load.gaps,
+        "rejected": load.rejected,
+    }
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """For a person."""
+    print(
+        f"{report['rooms']} rooms × {report['members']} members, {report['stalled']} of them stalled; durable before told"
+    )
+    print(f"offered    {report['offered_events_s']:>8,} events/s")
+    print(
+        f"delivered  {report['delivered_messages_s']:>8,} messages/s, {report['delivered_share']:.2%} of what was due"
+    )
+    print(f"latency    {report['p50_ms']:>8.2f} ms p50, {report['p99_ms']:.2f} ms p99, from the moment a wish was due")
+    print(f"order      {report['order_breaks']:>8,} breaks, {report['gaps']} gaps, {report['rejected']} rejected")

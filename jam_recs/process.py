@@ -1,0 +1,122 @@
+"""A server as a process of its own, to be loaded, stalled or killed: what the demo, the load test and the fault tests stand on."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from jam_recs.recommend import Library
+from jam_recs.records import Refill, State, Track
+from shared.errors import LinerError
+
+STARTS_WITHIN_S = 60.0
+
+
+class ServerProcess:
+    """`liner jam-recs serve` on a free port of this machine."""
+
+    def __init__(self, home: Path, numbered: bool = False, port: int = 0) -> None:
+        """home: its LINER_HOME. Returns when it answers; LinerError when it does not."""
+        self.home, self.port = home, port or free_port()
+        command = [sys.executable, "-m", "shared", "jam-recs", "serve", "--port", str(self.port)]
+        self._process = subprocess.Popen(
+            command + ["--numbered"] * numbered,
+            env={**os.environ, "LINER_HOME": str(home)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        wait_for(self.port, self._process)
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self.port}"
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """POST /jam-recs/…"""
+        return post(self.address, path, body)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._process.kill()
+        self._process.communicate()
+
+    def stop(self) -> None:
+        """Interrupt it, as Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.communicate()
+
+    def __enter__(self) -> "ServerProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self.kill()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    """Until somebody listens on `port`."""
+    until = monotonic() + STARTS_WITHIN_S
+    while monotonic() < until:
+        if process.poll() is not None:
+            said = (process.stderr.read() if process.stderr else b"").decode(errors="replace").strip().splitlines()
+            raise LinerError(f"the server ended with code {process.returncode}: {said[-1] if said else 'no word'}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            sleep(0.02)
+    process.kill()
+    raise LinerError(f"no server on port {port} after {STARTS_WITHIN_S:.0f} s")
+
+
+def post(address: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """POST JSON to a server of this machine."""
+    request = Request(
+        f"http://{address}/jam-recs{path}", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    try:
+        with urlopen(request, timeout=60) as response:  # noqa: S310  http, built above
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except URLError as error:
+        raise LinerError(f"POST {path}: {error}") from error
+
+
+class _Numbered:
+    """A catalogue of mere numbers."""
+
+    def track(self, track_id: int) -> Track:
+        return Track(track_id, f"Track {track_id}")
+
+    def find(self, _: str, limit: int) -> list[Track]:
+        return [self.track(number) for number in range(limit)]
+
+
+class _Unrecommended(Library):
+    """Nothing to retrieve, nothing to recommend."""
+
+    def missing(self, _: State) -> list[int]:
+        return []
+
+    def refill(self, _: State) -> Refill | None:
+        return None
+
+
+def numbered_library() -> Library:
+    """Tracks for a room under load: any number is one."""
+    return _Unrecommended(_Numbered())  # type: ignore[arg-type]

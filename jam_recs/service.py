@@ -1,0 +1,306 @@
+"""REST to make a party and to get in; a WebSocket to be there.
+
+    POST /jam-recs/rooms                     a room, its host's token, an invitation with its QR code
+    POST /jam-recs/rooms/{room}/members      an invitation becomes a token of one's own
+    WS   /jam-recs/rooms/{room}/socket       {"token", "version"} within 5 s; then wishes with their ids, heartbeats; events come back
+    GET  /jam-recs/rooms/{room}/export       the room's ops, a JSON line each; …/replay: the log replayed beside the room
+    GET  /jam-recs/tracks?q=…                tracks to add
+
+The socket never awaits another member: each has a sender of his own, fed by his seat's queue.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from secrets import token_hex
+from threading import Lock
+from time import monotonic_ns
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.concurrency import run_in_threadpool
+from msgspec import DecodeError, Struct, ValidationError, json, to_builtins
+from pydantic import BaseModel, Field
+
+from jam_recs.log import replay, state_hash
+from jam_recs.names import clean_name, link_of, qr_of
+from jam_recs.recommend import Library
+from jam_recs.records import Add, Handover, Kick, Leave, Move, Profile, Rejection, Remove, Rights, SetRights, Skip, Vote
+from jam_recs.room import Room, Seat
+from jam_recs.server import Server, sit, stand_up
+from jam_recs.tokens import LIFE_MS, Bucket, Denied, Token, new_member, sign, verify
+from shared.bootstrap import Engines
+from shared.errors import LinerError, NotFound
+
+MAX_FRAME = 64 * 1024
+AUTH_S = 5.0
+DENIED, OVER, FULL = 4403, 4410, 1013
+MAX_SOCKETS = 4_096
+log = logging.getLogger("liner.jam_recs")
+
+
+class AddById(Struct, frozen=True, tag="add"):
+    """The client's `add`: the catalogue knows the rest."""
+
+    track_id: int
+
+
+class Hello(Struct, frozen=True, tag="hello"):
+    """The first frame: who comes, and at which version he stands (0: new)."""
+
+    token: str
+    version: int = 0
+
+
+class Ask(Struct, frozen=True, tag="ask"):
+    """A wish and its number."""
+
+    seq: int
+    wish: AddById | Vote | Skip | Move | Remove | Handover | SetRights | Kick | Leave
+
+
+class Beat(Struct, frozen=True, tag="beat"):
+    """I am still here."""
+
+
+BEAT = b'{"type":"beat"}'
+_hello = json.Decoder(Hello)
+_asked = json.Decoder(Ask | Beat)
+
+
+class Guest(BaseModel):
+    """What a person says of himself."""
+
+    name: str = Field(max_length=200)
+    user_id: int = Field(-1, ge=-1, le=2**31 - 1)
+    market: str = Field("", pattern="^([A-Z]{2})?$")
+    minor: bool = False
+    vetoed_artists: list[int] = Field(default_factory=list, max_length=200)
+
+    def profile(self) -> Profile:
+        """As the room keeps it."""
+        return Profile(clean_name(self.name), self.user_id, self.market, self.minor, tuple(self.vetoed_artists))
+
+
+class Invited(Guest):
+    """A person with an invitation."""
+
+    invite: str = Field(max_length=4_096)
+
+
+class Parties:
+    """The server of this process, opened at its first use: a console that nobody asks for a party takes no log."""
+
+    def __init__(self, engines: Engines, library: Library | None = None) -> None:
+        self._engines, self._library = engines, library
+        self._opening = Lock()
+        self._server: Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.sockets = 0
+
+    def library(self) -> Library | None:
+        """The catalogue, if it was published; ready to pick at once."""
+        from jam_recs.recommend import open_library
+
+        with self._opening:
+            if self._library is None:
+                try:
+                    self._library = open_library(self._engines.lake)
+                except NotFound as error:
+                    log.warning(json.encode({"no_catalogue": str(error)}).decode())
+        return self._library
+
+    def _open(self) -> None:
+        library = self.library()
+        home = self._engines.settings.home / "jam_recs"
+        with self._opening:
+            if self._server is None:
+                self._server = Server(home, self._engines.clock, lambda: monotonic_ns() // 1_000_000, library)
+
+    async def server(self) -> Server:
+        """The server, working on the running loop; to open it takes seconds, so a worker thread does."""
+        if self._server is None:
+            await run_in_threadpool(self._open)
+        server = self._server
+        assert server is not None
+        if self._loop is not asyncio.get_running_loop():
+            self._loop = asyncio.get_running_loop()
+            server.start()
+        return server
+
+    @asynccontextmanager
+    async def lifespan(self, _: Any) -> AsyncIterator[None]:
+        """Give the log back when the app ends."""
+        yield
+        if self._server:
+            await self._server.stop()
+            self._server = None
+
+
+def router(engines: Engines, library: Library | None = None) -> APIRouter:
+    """The routes, over the rooms in `engines`' home."""
+    parties = Parties(engines, library)
+    api = APIRouter(tags=["jam-recs"], lifespan=parties.lifespan, prefix="/jam-recs")
+
+    @api.post("/rooms")
+    async def create(guest: Guest, request: Request) -> dict[str, Any]:
+        """Make a party; its maker is host."""
+        server = await parties.server()
+        name, member, profile = token_hex(5), new_member(), guest.profile()
+        await server.create(name, member, profile, Rights())
+        expires = server.now_ms() + LIFE_MS
+        invite = sign(server.key, Token(name, 0, expires))
+        link = link_of(str(request.base_url), name, invite)
+        token = sign(server.key, Token(name, member, expires, profile))
+        return {"room": name, "member": member, "token": token, "invite": invite, "link": link, "qr": qr_of(link)}
+
+    @api.post("/rooms/{room}/members")
+    async def invited(room: str, guest: Invited) -> dict[str, Any]:
+        """A token for whoever holds the invitation."""
+        server = await parties.server()
+        _allowed(server, guest.invite, room)
+        member = new_member()
+        token = sign(server.key, Token(room, member, server.now_ms() + LIFE_MS, guest.profile()))
+        return {"room": server.room(room).durable.room, "member": member, "token": token}
+
+    @api.get("/rooms/{room}/replay")
+    async def replayed(room: str, token: str = Query(max_length=4_096)) -> dict[str, Any]:
+        """The state hash of the room in memory, and of the log replayed from its first op."""
+        server = await parties.server()
+        _allowed(server, token, room)
+        durable = server.room(room).durable
+        states, _, _ = await run_in_threadpool(replay, server.log.path, room, durable.version)
+        return {"version": durable.version, "room": state_hash(durable), "log": state_hash(states[room])}
+
+    @api.get("/tracks")
+    async def tracks(q: str = Query("", max_length=200)) -> list[dict[str, Any]]:
+        """Tracks to add: title or artist holds the text."""
+        library = await run_in_threadpool(parties.library)
+        if library is None:
+            raise NotFound("no tracks are published; run `liner jam-recs demo` once")
+        found: list[dict[str, Any]] = to_builtins(library.catalogue.find(q, 20))
+        return found
+
+    @api.websocket("/rooms/{room}/socket")
+    async def socket(websocket: WebSocket, room: str) -> None:
+        await websocket.accept()
+        if parties.sockets >= MAX_SOCKETS:
+            await websocket.close(FULL, "this server has all the listeners it can take")
+            return
+        parties.sockets += 1
+        try:
+            await _attend(await parties.server(), websocket, room)
+        except (WebSocketDisconnect, TimeoutError):
+            pass
+        except LinerError as error:
+            await websocket.close(DENIED, str(error)[:120])
+        finally:
+            parties.sockets -= 1
+
+    _add_export(api, parties)
+    return api
+
+
+def _add_export(api: APIRouter, parties: Parties) -> None:
+    from jam_recs.log import export
+
+    @api.get("/rooms/{room}/export")
+    async def exported(room: str, token: str = Query(max_length=4_096)) -> Response:
+        """Every op of the room, a JSON line each: replaying them gives the room to the byte."""
+        server = await parties.server()
+        _allowed(server, token, room)
+        body = await run_in_threadpool(export, server.log.path, server.room(room).durable)
+        return Response(body, media_type="application/x-ndjson")
+
+
+def _allowed(server: Server, token: str, room: str) -> Token:
+    try:
+        return verify(server.key, token, room, server.now_ms())
+    except Denied as error:
+        raise HTTPException(403, str(error)) from None
+
+
+async def _attend(server: Server, websocket: WebSocket, name: str) -> None:
+    """One connection, from its first frame to its last."""
+    try:
+        hello = _hello.decode(await asyncio.wait_for(websocket.receive_text(), AUTH_S))
+    except (DecodeError, ValidationError, KeyError):
+        raise LinerError('expected {"type":"hello","token":…,"version":…} as the first frame') from None
+    token = verify(server.key, hello.token, name, server.now_ms())
+    if not token.member or token.profile is None:
+        raise Denied("token: an invitation; exchange it for one of your own first")
+    room = await server.enter(name, token.member, token.profile)
+    wake = asyncio.Event()
+    seat = Seat(token.member, wake.set)
+    sender = asyncio.create_task(_send_forever(websocket, room, seat, wake))
+    receiver = asyncio.create_task(_receive_forever(server, websocket, room, seat))
+    sit(server, room, seat, hello.version, receiver.cancel)
+    try:
+        done, _ = await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
+        if receiver in done and receiver.cancelled():
+            await websocket.close(OVER, "you are not in this room any more, or came back by another door")
+    finally:
+        stand_up(server, room, seat)
+        sender.cancel()
+        receiver.cancel()
+        await asyncio.gather(sender, receiver, return_exceptions=True)
+
+
+async def _send_forever(websocket: WebSocket, room: Room, seat: Seat, wake: asyncio.Event) -> None:
+    """The one place from which this member is written to: in order, as fast as he reads, and nobody waits for him."""
+    while True:
+        await wake.wait()
+        wake.clear()
+        while frame := seat.take(room.durable):
+            await websocket.send({"type": "websocket.send", "text": frame.decode()})
+
+
+async def _receive_forever(server: Server, websocket: WebSocket, room: Room, seat: Seat) -> None:
+    bucket = room.buckets.setdefault(seat.member, Bucket())
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        text = message.get("text") or ""
+        room.seen_ms[seat.member] = server.monotonic_ms()
+        _heard(server, room, seat, bucket, text)
+
+
+def _heard(server: Server, room: Room, seat: Seat, bucket: Bucket, text: str) -> None:
+    """One frame of a member: a heartbeat, a wish, or nonsense. What is refused here was never numbered: the same id may come again."""
+    try:
+        if len(text) > MAX_FRAME:
+            raise ValidationError("too long")
+        asked = _asked.decode(text)
+    except (DecodeError, ValidationError):
+        asked = None
+    version = room.durable.version
+    if isinstance(asked, Beat):
+        seat.put(BEAT)
+    elif not bucket.take(server.now_ms()):
+        seat.put(json.encode(Rejection(asked.seq if asked else 0, "slow_down", version)))
+    elif asked is None or not 0 < asked.seq < 2**53:
+        seat.put(json.encode(Rejection(0, "malformed", version)))
+    else:
+        _wished(server, room, seat, asked)
+
+
+def _wished(server: Server, room: Room, seat: Seat, asked: Ask) -> None:
+    wish = asked.wish
+    if isinstance(wish, AddById):
+        try:
+            if server.library is None:
+                raise NotFound("no catalogue")
+            body: Any = Add(server.library.catalogue.track(wish.track_id))
+        except NotFound:
+            seat.put(json.encode(Rejection(asked.seq, "no_such_track", room.durable.version)))
+            return
+    else:
+        body = wish
+
+    def tell(frame: bytes) -> None:
+        if not frame.startswith(b'{"type":"event"') or b'"kind":"again"' in frame:  # his own event stands in his queue
+            seat.put(frame)
+
+    server.submit(room.state.room, seat.member, asked.seq, body, tell)
