@@ -16,7 +16,7 @@ from jam_recs.constraints import ARTIST_WINDOW, Rules
 from jam_recs.pool import POOL, Pool, in_turns, products
 from jam_recs.rerank import ALPHA, DECAY, EPSILON, FLOW, greedy, levels, weights
 
-MEMORY = 60  # tracks that levels are computed from: DECAY^60 is .002
+MEMORY = 120  # tracks that levels are computed from: DECAY^120 is .002
 SKIP_EARLY, SKIP_LATE = 1.0, 0.5  # what a skip takes from the track's own liking, in the first 30 s and later
 
 

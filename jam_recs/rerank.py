@@ -19,7 +19,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
-DECAY = 0.9  # a track 12 back counts .28
+DECAY = 0.95  # half forgotten after 13 tracks
 EPSILON = 0.3  # in likings; what keeps the first pick from being a lottery
 ALPHA = 3.0
 FLOW = 0.02  # cost of one standard deviation of tempo and energy from a track to the next, in likings

@@ -1,0 +1,129 @@
+"""`liner jam-recs evaluate --groups DIR`: every way to recommend to a group on the same cases, ties and leaks counted honestly.
+
+HR@10 and NDCG@10 of one chosen item among its negatives, as in the AGREE protocol. Equal scores are counted as expectation: with b
+candidates better and t as good, the item is equally likely to stand at each of the places b + 1 … b + t + 1. (The published code puts
+the chosen item first and sorts: a constant score would then be perfect.) Lists that are built step by step score places, and candidates
+that all members like alike are exchangeable.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jam_recs.closed_form import ease_scores, filter_scores, fit_ease
+from jam_recs.group_blend import Float64, Signals, blend, learn, signals
+from jam_recs.group_files import Case, Split, read_folder
+from jam_recs.strategies import AGGREGATIONS, BUILDERS, queue
+
+K = 10
+SEED = 1
+ALPHAS = ("alpha-3",)
+GROUP_LAMBDA = 50.0
+DISCOUNT = np.concatenate([1 / np.log2(np.arange(2, K + 2)), np.zeros(1)])  # by place, 0 from place K on
+
+
+def evaluate_groups(folder: Path) -> dict[str, Any]:
+    """The report on a folder of AGREE files."""
+    split = read_folder(folder)
+    if split.leaking_pairs:
+        print(f"warning: {split.leaking_pairs} of {split.leaking_pairs + len(split.cases)} test pairs stand in the "
+              "groups' training file; they are left out", file=sys.stderr)  # fmt: skip
+    scored, times, found = score_all_methods(split)
+    methods = {name: measured(scores, split.cases) for name, scores in scored.items()}
+    shuffled = np.random.default_rng(np.random.SeedSequence(SEED))
+    for name in (*BUILDERS, *ALPHAS):
+        methods[name] = list_measured(name, found, shuffled)
+    known = sum(int(had.sum()) for had in found.had)
+    return {
+        "groups": int(len({case.group for case in split.cases})), "items": split.train.groups.shape[1],
+        "cases": len(split.cases), "leaking_pairs": split.leaking_pairs, "known_negatives": known,
+        "tie_share": methods["ours"].pop("tie_share"), **times, "methods": methods,
+    }  # fmt: skip
+
+
+def score_all_methods(split: Split) -> tuple[dict[str, list[Float64]], dict[str, float], Signals]:
+    """Scores of each case's candidates by each method that scores, seconds, and the signals behind ours."""
+    began = perf_counter()
+    weights = learn(split.train, split.cases, SEED)
+    tuned = perf_counter()
+    found = signals(split.train, split.cases)
+    history = np.diff(split.train.groups.indptr)
+    warm, cold = (blend(found, weight) for weight in weights)
+    chosen = zip(split.cases, warm, cold, strict=True)
+    scored = {"ours": [one if history[case.group] else other for case, one, other in chosen]}
+    times = {"tune_s": tuned - began, "fit_s": perf_counter() - tuned}
+    scored |= {name: _last(found, [score(liking.astype(np.float64)) for liking in found.liking])
+               for name, score in AGGREGATIONS.items()}  # fmt: skip
+    return scored | _by_history(split, found), times, found
+
+
+def _by_history(split: Split, found: Signals) -> dict[str, list[Float64]]:
+    """What needs the groups' own rows only: popularity, EASE, the filter."""
+    train, asked = split.train.groups, [case.group for case in split.cases]
+    distinct, place = np.unique(asked, return_inverse=True)
+    rows = train[distinct]
+    tables = {
+        "popularity": np.repeat(train.getnnz(axis=0)[None, :], len(distinct), axis=0),
+        "group-ease": ease_scores(fit_ease(train, GROUP_LAMBDA), rows),
+        "graph-filter": filter_scores(train, rows),
+    }
+    return {
+        name: _last(found, [table[row, case.candidates] for case, row in zip(split.cases, place, strict=True)])
+        for name, table in tables.items()
+    }
+
+
+def _last(found: Signals, scores: list[NDArray[Any]]) -> list[Float64]:
+    """Scores with what the group had before at the end, for every method alike."""
+    return [np.where(had, -np.inf, score) for had, score in zip(found.had, scores, strict=True)]
+
+
+def measured(scores: list[Float64], cases: list[Case]) -> dict[str, float]:
+    """Means over the cases, ties as expectation."""
+    if len(scores) != len(cases):
+        raise ValueError(f"{len(scores)} lists of scores for {len(cases)} cases")
+    counts = [(int((score[1:] > score[0]).sum()), int((score[1:] == score[0]).sum())) for score in scores]
+    return _means([expected(better, tied) for better, tied in counts], [tied > 0 for _, tied in counts])
+
+
+def expected(better: int, tied: int) -> tuple[float, float]:
+    """Expected hit and NDCG of an item with `better` candidates above it and `tied` as good as it."""
+    places = np.arange(better, better + tied + 1)
+    return float((places < K).mean()), float(DISCOUNT[np.minimum(places, K)].mean())
+
+
+def list_measured(name: str, found: Signals, rng: np.random.Generator) -> dict[str, float]:
+    """The same for a strategy that builds lists; candidates are shuffled first, so that no order of the file decides."""
+    results, ties = [], []
+    for liking, had in zip(found.liking, found.had, strict=True):
+        open_places = np.flatnonzero(~had)
+        order = rng.permutation(open_places)
+        columns = liking[:, order].astype(np.float64)
+        place_of = np.full(len(had), K)
+        picks = queue(name, columns, K)
+        place_of[order[picks]] = np.arange(len(picks))
+        alike = open_places[(liking[:, open_places] == liking[:, :1]).all(axis=0)]  # the chosen item is one of them
+        places = np.minimum(place_of[alike], K)
+        results.append((float((places < K).mean()), float(DISCOUNT[places].mean())))
+        ties.append(len(alike) > 1)
+    return _means(results, ties)
+
+
+def _means(results: list[tuple[float, float]], ties: list[bool]) -> dict[str, float]:
+    hits, gains = np.array(results).T
+    return {"hr@10": float(hits.mean()), "ndcg@10": float(gains.mean()), "tie_share": float(np.mean(ties))}
+
+
+def print_table(report: dict[str, Any], out: Callable[[str], None] = print) -> None:
+    """The report for a person, best first."""
+    out(f"{report['groups']:,} groups, {report['items']:,} items, {report['cases']:,} cases; "
+        f"{report['leaking_pairs']:,} leaking pairs removed; tuned in {report['tune_s']:.1f} s, "
+        f"fitted in {report['fit_s']:.1f} s; ties in {report['tie_share']:.1%} of our cases")  # fmt: skip
+    out(f"{'method':16}{'HR@10':>9}{'NDCG@10':>9}")
+    for name, found in sorted(report["methods"].items(), key=lambda entry: -entry[1]["ndcg@10"]):
+        out(f"{name:16}{found['hr@10']:9.4f}{found['ndcg@10']:9.4f}")
