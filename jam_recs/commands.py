@@ -4,12 +4,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from jam_recs import judging
 from shared.console.serve import add_address
 from shared.output import print_json
 
 
 def add_verbs(verbs: Any) -> None:
     """Add this system's verbs."""
+    demo = verbs.add_parser("demo", help="a party of four on a server that is killed in the middle of it")
+    demo.add_argument("--size", default="small", choices=("tiny", "small", "medium"))
+    demo.add_argument("--seed", type=int, default=1)
+    demo.add_argument("--json", action="store_true")
+    demo.set_defaults(run=_demo)
+
     serve = verbs.add_parser("serve", help="the rooms and their page, until interrupted")
     add_address(serve)
     serve.add_argument(
@@ -32,6 +39,13 @@ def add_verbs(verbs: Any) -> None:
     replay.add_argument("log", type=Path, metavar="LOG", help="rooms.log of a server")
     replay.add_argument("--json", action="store_true")
     replay.set_defaults(run=_replay)
+    judging.add_verbs(verbs)
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from jam_recs.demo import demo
+
+    demo(arguments.size, arguments.seed, arguments.json)
 
 
 def _serve(arguments: argparse.Namespace) -> None:

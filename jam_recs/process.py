@@ -24,11 +24,15 @@ class ServerProcess:
 
     def __init__(self, home: Path, numbered: bool = False, port: int = 0) -> None:
         """home: its LINER_HOME. Returns when it answers; LinerError when it does not."""
-        self.home, self.port = home, port or free_port()
+        self.home, self.port, self._numbered = home, port or free_port(), numbered
+        self.start()
+
+    def start(self) -> None:
+        """Start it (again), on its log and its port."""
         command = [sys.executable, "-m", "shared", "jam-recs", "serve", "--port", str(self.port)]
         self._process = subprocess.Popen(
-            command + ["--numbered"] * numbered,
-            env={**os.environ, "LINER_HOME": str(home)},
+            command + ["--numbered"] * self._numbered,
+            env={**os.environ, "LINER_HOME": str(self.home)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )

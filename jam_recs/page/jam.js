@@ -1,0 +1,175 @@
+// The page: a door (make a party, or come in by its link) and the room, painted from what the seat has heard.
+import { paintQueue } from "./queue.js";
+import { Seat } from "./socket.js";
+
+const $ = (id) => document.getElementById(id);
+const REFUSALS = {
+  no_right: "The host keeps that to the host.",
+  not_playing: "That track is over already.",
+  no_such_item: "That track has left the queue already.",
+  no_such_track: "There is no such track.",
+  in_queue: "That track is in the queue already.",
+  queue_full: "The queue is full.",
+  explicit: "Explicit tracks are off in this room.",
+};
+let seat = null, names = new Map(), searched = 0, painting = false;
+
+const [room, invite] = split(location.hash.slice(1));
+if (room) {
+  $("door-title").textContent = $("enter").textContent = "Join the party";
+  const kept = sessionStorage.getItem(`jam:${room}`);
+  if (kept) attend(JSON.parse(kept));
+}
+
+function split(text) {
+  const dot = text.indexOf(".");
+  return dot < 0 ? ["", ""] : [text.slice(0, dot), text.slice(dot + 1)];
+}
+
+async function post(path, body) {
+  const response = await fetch(`/jam-recs${path}`, {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error ?? (typeof answer.detail === "string" ? answer.detail : "please check what you typed"));
+  return answer;
+}
+
+$("door").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const guest = { name: $("name").value, minor: $("minor").checked };
+  if ($("listener").value !== "") guest.user_id = Number($("listener").value);
+  say(room ? "Coming in …" : "Making the party …");
+  try {
+    const card = room ? await post(`/rooms/${room}/members`, { ...guest, invite }) : await post("/rooms", guest);
+    if (card.invite) history.replaceState(null, "", `#${card.room}.${card.invite}`);
+    attend({ ...card, next: 1 });
+  } catch (error) {
+    say(error.message, true);
+  }
+});
+
+function attend(card) {
+  card.keep = () => sessionStorage.setItem(`jam:${card.room}`, JSON.stringify(card));
+  card.keep();
+  $("door").hidden = true;
+  if (card.link) {
+    $("invite").hidden = false;
+    $("link").href = card.link;
+    $("qr").src = `data:image/svg+xml,${encodeURIComponent(card.qr)}`;
+  }
+  seat = new Seat(card, { painted: soon, said: say, refused: (code) => say(REFUSALS[code] ?? code, true), ended });
+}
+
+function ended(reason) {
+  sessionStorage.removeItem(`jam:${seat.card.room}`);
+  $("room").hidden = true;
+  say(reason || "You have left the party.", !seat.left);
+}
+
+function say(message, wrong = false) {
+  $("status").textContent = message;
+  $("status").classList.toggle("wrong", wrong);
+}
+
+function soon(_, frame) {
+  if (frame.type === "room" || $("status").textContent.startsWith("Connection")) say("");
+  if (painting) return;
+  painting = true;
+  requestAnimationFrame(() => {
+    painting = false;
+    paint(seat.room);
+  });
+}
+
+function paint(state) {
+  names = new Map(state.members.map((face) => [face.member, face.name]));
+  const me = seat.card.member, host = state.host === me, now = state.now?.item;
+  $("room").hidden = false;
+  $("now-title").textContent = now ? named(now.track) : "Nothing plays yet.";
+  $("now-whose").textContent = now ? whose(now) : "Add a track, or wait for the room's first picks.";
+  $("skip").disabled = !now || !(host || state.rights.skip || now.added_by === me);
+  $("skip").dataset.item = now?.item ?? "";
+  paintQueue($("queue"), state, { me, host, names, named, whose, wish: (wish) => seat.wish(wish) });
+  $("exhausted").hidden = !state.exhausted;
+  paintMembers(state, me, host);
+  $("host").hidden = !host;
+  paintRights(state.rights);
+  $("version").textContent = `Room ${state.room}, version ${state.version}.`;
+  document.body.dataset.version = state.version;
+}
+
+const named = (track) => (track.artist ? `${track.title} · ${track.artist}` : track.title);
+const whose = (item) =>
+  item.added_by ? `wished by ${names.get(item.added_by) ?? "somebody"}` : `picked for ${names.get(item.served) ?? "everybody"}`;
+
+function paintMembers(state, me, host) {
+  const levels = new Map(state.levels), most = Math.max(1, ...levels.values());
+  const rows = state.members.filter((face) => face.present).map((face) => {
+    const row = document.createElement("li"), name = document.createElement("span"), bar = document.createElement("meter");
+    name.textContent = face.name + (face.member === me ? " (you)" : "") + (face.member === state.host ? " ★ host" : "");
+    bar.max = most;
+    bar.value = levels.get(face.member) ?? 0;
+    bar.textContent = `${Math.round((100 * bar.value) / most)} %`;
+    bar.setAttribute("aria-label", `what ${face.name} has had lately`);
+    row.append(name, bar);
+    if (host && face.member !== me) {
+      row.append(button("Make host", `Make ${face.name} host`, () => seat.wish({ type: "handover", member: face.member })));
+      row.append(button("Remove", `Put ${face.name} out`, () => seat.wish({ type: "kick", member: face.member })));
+    }
+    return row;
+  });
+  $("members").replaceChildren(...rows);
+}
+
+function button(text, label, act) {
+  const made = document.createElement("button");
+  Object.assign(made, { type: "button", textContent: text });
+  made.setAttribute("aria-label", label);
+  made.addEventListener("click", act);
+  return made;
+}
+
+function paintRights(rights) {
+  if (document.activeElement !== $("alpha")) $("alpha").value = rights.alpha_tenths;
+  $("alpha-says").textContent = rights.alpha_tenths === 0 ? "plain average" : (rights.alpha_tenths / 10).toFixed(1);
+  for (const right of ["move", "skip", "add", "explicit"]) $(`may-${right}`).checked = rights[right];
+}
+
+$("host").addEventListener("change", () => {
+  const rights = { alpha_tenths: Number($("alpha").value) };
+  for (const right of ["move", "skip", "add", "explicit"]) rights[right] = $(`may-${right}`).checked;
+  seat.wish({ type: "rights", rights });
+});
+$("skip").addEventListener("click", () => seat.wish({ type: "skip", item: Number($("skip").dataset.item) }));
+$("leave").addEventListener("click", () => seat.leave());
+$("copy").addEventListener("click", async () => {
+  await navigator.clipboard.writeText($("link").href);
+  say("The link is in your clipboard.");
+});
+
+$("search").addEventListener("input", async () => {
+  const mine = ++searched, text = $("search").value.trim();
+  if (!text) return $("found").replaceChildren();
+  try {
+    const response = await fetch(`/jam-recs/tracks?q=${encodeURIComponent(text)}`);
+    const tracks = await response.json();
+    if (mine !== searched) return;
+    if (!response.ok) throw new Error(tracks.error);
+    $("found").replaceChildren(...tracks.slice(0, 8).map(offer));
+  } catch (error) {
+    say(error.message, true);
+  }
+});
+
+function offer(track) {
+  const row = document.createElement("li"), name = document.createElement("span");
+  name.textContent = named(track);
+  row.append(name, button("Add", `Add ${named(track)}`, () => {
+    seat.wish({ type: "add", track_id: track.track_id });
+    $("search").value = "";
+    $("found").replaceChildren();
+    $("search").focus();
+  }));
+  return row;
+}

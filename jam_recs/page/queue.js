@@ -1,0 +1,109 @@
+// The queue: votes, and reordering by dragging the handle (mouse, pen, finger) or by arrow keys on it. Rows are kept by item, so that
+// focus and a drag in hand survive what others do meanwhile; a move always says «this one behind that one», never a position.
+
+const rows = new Map();
+let dragged = null;
+
+export function paintQueue(list, state, room) {
+  const { queue } = state, focused = document.activeElement;
+  const alive = new Set(queue.map((item) => item.item));
+  for (const [id, row] of rows) if (!alive.has(id)) { row.remove(); rows.delete(id); }
+  queue.forEach((item, place) => {
+    const row = rows.get(item.item) ?? makeRow(list, item.item);
+    rows.set(item.item, row);
+    fill(row, item, state, room);
+    if (list.children[place] !== row) list.insertBefore(row, list.children[place] ?? null);
+  });
+  if (focused !== document.activeElement && list.contains(focused)) focused.focus();
+}
+
+function makeRow(list, id) {
+  const row = document.createElement("li");
+  row.innerHTML = `<button type="button" class="handle">⠿</button>
+    <div class="song"><span class="title"></span><small class="whose"></small><span class="shares"></span></div>
+    <button type="button" class="up">▲ <b></b></button><button type="button" class="down">▼ <b></b></button>
+    <button type="button" class="remove">✕</button>`;
+  row.dataset.item = id;
+  const [handle, up, down, remove] = ["handle", "up", "down", "remove"].map((name) => row.querySelector(`.${name}`));
+  const vote = (side, value) => () => row.room.wish({ type: "vote", item: id, vote: row.item[side]?.includes(row.room.me) ? 0 : value });
+  up.addEventListener("click", vote("up", 1));
+  down.addEventListener("click", vote("down", -1));
+  remove.addEventListener("click", () => row.room.wish({ type: "remove", item: id }));
+  handle.addEventListener("keydown", (event) => byKey(event, list, row));
+  handle.addEventListener("pointerdown", (event) => grab(event, list, row));
+  return row;
+}
+
+function fill(row, item, state, room) {
+  const { me, host, named, whose, names } = room, mine = host || state.rights.move || item.added_by === me;
+  Object.assign(row, { item, room });
+  row.querySelector(".title").textContent = named(item.track) + (item.track.explicit ? " 🅴" : "");
+  row.querySelector(".whose").textContent = whose(item);
+  row.classList.toggle("wished", Boolean(item.added_by));
+  shares(row.querySelector(".shares"), item, names);
+  for (const side of ["up", "down"]) {
+    const button = row.querySelector(`.${side}`), votes = item[side] ?? [];
+    button.querySelector("b").textContent = votes.length || "";
+    button.setAttribute("aria-pressed", String(votes.includes(me)));
+    button.setAttribute("aria-label", `Vote ${side}: ${item.track.title}, ${votes.length} so far`);
+  }
+  label(row, "handle", `Move ${item.track.title}: arrow keys`, mine);
+  label(row, "remove", `Remove ${item.track.title}`, mine);
+}
+
+function label(row, name, text, allowed) {
+  const button = row.querySelector(`.${name}`);
+  button.setAttribute("aria-label", text);
+  button.disabled = !allowed;
+}
+
+function shares(place, item, names) {
+  const bars = (item.shares ?? []).filter(([member]) => names.has(member)).map(([member, share]) => {
+    const bar = document.createElement("i");
+    bar.style.setProperty("--share", Math.min(1, share / 1000));
+    bar.title = `${names.get(member)}: ${(share / 10).toFixed(0)} % of an ideal track`;
+    return bar;
+  });
+  place.replaceChildren(...bars);
+}
+
+const idOf = (row) => (row ? Number(row.dataset.item) : 0);
+
+function byKey(event, list, row) {
+  if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+  event.preventDefault();
+  const others = [...list.children].filter((other) => other !== row), place = [...list.children].indexOf(row);
+  const to = event.key === "ArrowUp" ? place - 1 : place + 1;
+  if (to < 0 || to > others.length) return;
+  row.room.wish({ type: "move", item: idOf(row), after: idOf(others[to - 1]) });
+}
+
+function grab(event, list, row) {
+  if (event.currentTarget.disabled || event.button) return;
+  event.preventDefault();
+  event.currentTarget.focus();
+  event.currentTarget.setPointerCapture(event.pointerId);
+  dragged = { row, over: undefined };
+  row.classList.add("dragged");
+  const drag = (move) => mark(list, row, move.clientY);
+  const drop = (end) => {
+    for (const [name, act] of [["pointermove", drag], ["pointerup", drop], ["pointercancel", drop]]) event.target.removeEventListener(name, act);
+    row.classList.remove("dragged");
+    list.querySelectorAll(".before, .behind").forEach((other) => other.classList.remove("before", "behind"));
+    if (end.type === "pointerup" && dragged.over !== undefined) row.room.wish({ type: "move", item: idOf(row), after: dragged.over });
+    dragged = null;
+  };
+  event.target.addEventListener("pointermove", drag);
+  event.target.addEventListener("pointerup", drop);
+  event.target.addEventListener("pointercancel", drop);
+}
+
+function mark(list, row, y) {
+  const others = [...list.children].filter((other) => other !== row);
+  const below = others.find((other) => y < other.getBoundingClientRect().top + other.offsetHeight / 2);
+  others.forEach((other) => other.classList.remove("before", "behind"));
+  const above = below ? others[others.indexOf(below) - 1] : others.at(-1);
+  if (below) below.classList.add("before");
+  else above?.classList.add("behind");
+  dragged.over = idOf(above);
+}
