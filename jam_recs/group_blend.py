@@ -205,7 +205,11 @@ def _without(
 
 
 def conditional_logit(values: Float64) -> Float64:
-    """Weights w float64[signals] that make candidate 0 likeliest: maximise Σ log softmax(values @ w)[0] − PENALTY |w|²."""
+    """Weights w float64[SIGNALS] that make candidate 0 likeliest: maximise Σ log softmax(values @ w)[0] − PENALTY |w|².
+
+    values float64[cases, candidates, SIGNALS]. A signal may be ignored but not inverted (spread may): twelve that are much alike would
+    otherwise be played off against each other, to the validation cases' liking and nobody else's.
+    """
 
     def loss(w: Float64) -> tuple[float, Float64]:
         scores = values @ w  # [cases, candidates]
@@ -216,5 +220,6 @@ def conditional_logit(values: Float64) -> Float64:
         slope = (expected - values[:, 0]).sum(axis=0) + 2 * PENALTY * w
         return float(-np.log(np.maximum(chance[:, 0], 1e-12)).sum() + PENALTY * w @ w), slope
 
-    weights: Float64 = minimize(loss, np.zeros(values.shape[2]), jac=True, method="L-BFGS-B").x
+    bounds = [(None if name == "spread" else 0.0, None) for name in SIGNALS]
+    weights: Float64 = minimize(loss, np.zeros(len(SIGNALS)), jac=True, method="L-BFGS-B", bounds=bounds).x
     return weights

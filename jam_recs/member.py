@@ -88,7 +88,9 @@ class Guest:
             await self._hear(heard)
 
     async def _hear(self, frame: str | bytes) -> None:
-        if frame in ('{"type":"resync"}', '{"type":"beat"}'):
+        if frame == '{"type":"reset"}':
+            self.view = None
+        if frame in ('{"type":"resync"}', '{"type":"beat"}', '{"type":"reset"}'):
             return
         heard = read_frame(frame)
         if isinstance(heard, Rejection):

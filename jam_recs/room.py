@@ -26,6 +26,8 @@ SEAT_BYTES = 256 * 1024
 """What may wait for one member."""
 LEASE_MS = 15_000
 RESYNC = b'{"type":"resync"}'
+RESET = b'{"type":"reset"}'
+"""To a client that stands at a version which this log never had: what follows replaces what he holds."""
 
 Reply = Event | Rejection
 Tell = Callable[[bytes], None]
@@ -102,8 +104,10 @@ class Room(Struct, eq=False):
         if 0 <= missed <= len(self.frames) and version:
             for frame in islice(self.frames, len(self.frames) - missed, None):
                 seat.put(frame)
-        else:
-            seat.put(json.encode(view(self.durable)))
+            return
+        if missed < 0:
+            seat.put(RESET)
+        seat.put(json.encode(view(self.durable)))
 
     def lapsed(self, now_ms: int) -> list[int]:
         """Present members whose lease has run out; one that was never heard of (the server is new) has it from now on."""

@@ -105,7 +105,7 @@ const whose = (item) =>
 
 function paintMembers(state, me, host) {
   const levels = new Map(state.levels), most = Math.max(1, ...levels.values());
-  const rows = state.members.filter((face) => face.present).map((face) => {
+  const rows = state.members.filter((face) => face.present !== false).map((face) => {
     const row = document.createElement("li"), name = document.createElement("span"), bar = document.createElement("meter");
     name.textContent = face.name + (face.member === me ? " (you)" : "") + (face.member === state.host ? " ★ host" : "");
     bar.max = most;

@@ -57,7 +57,8 @@ export class Seat {
 
   hear(frame) {
     this.heardAt = performance.now();
-    if (frame.type === "beat" || frame.type === "resync") return;
+    if (frame.type === "reset") this.room = null; // the server's log never had this version
+    if (["beat", "resync", "reset"].includes(frame.type)) return;
     if (frame.type === "rejected") return this.rejected(frame);
     if (frame.kind === "again") return this.answered(frame.seq);
     try {
