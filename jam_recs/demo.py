@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec import json
 
 from jam_recs.catalogue import Catalogue, load_catalogue, publish_tracks
-from jam_recs.log import export, replay, state_hash
+from jam_recs.log import history, state_hash
 from jam_recs.member import Guest
 from jam_recs.process import ServerProcess
-from jam_recs.records import Answer, Event, Item, Op, State, View
+from jam_recs.records import Answer, Event, Item, View
 from shared.bootstrap import Engines, engines
 from shared.clock import DEMO_NOW, fixed_clock
 from shared.errors import CheckFailed, NotFound
@@ -225,16 +224,18 @@ def shares_of(view: View, names: dict[int, str]) -> dict[str, int]:
 
 def check_answers(path: Path, view: View, replies: dict[tuple[int, int], Any]) -> dict[str, Any]:
     """Look every answer up in the log. CheckFailed if one is missing or another, or if the log's room is not the members'."""
-    room = replay(path, view.room, view.version)[0][view.room]
+    past = list(history(path, view.room))
+    room = past[-1][1]
     kept: dict[tuple[int, int], Answer] = {(m.member, a.seq): a for m in room.members.values() for a in m.answers}
     for (member, seq), reply in replies.items():
         answer = kept.get((member, seq))
         if answer is None or (answer.version, answer.code) != (reply.version, getattr(reply, "code", "")):
             raise CheckFailed(f"wish {seq} of member {member} was answered {reply}, and the log holds {answer}")
-    ids = [(op.member, op.seq) for op in json.Decoder(Op).decode_lines(export(path, room)) if op.seq]
+    ids = [(op.member, op.seq) for op, _ in past if op.seq]
     if len(set(ids)) < len(ids):
         raise CheckFailed(f"{len(ids) - len(set(ids))} wishes stand in the log twice")
-    if queue_of(room) != [item.item for item in view.queue]:
+    queues = {state.version: state.queue for _, state in past}
+    if queues[view.version] != view.queue:
         raise CheckFailed("the log replays to another queue than the members hold")
     return {
         "acknowledged": len(replies),
@@ -243,8 +244,3 @@ def check_answers(path: Path, view: View, replies: dict[tuple[int, int], Any]) -
         "version": room.version,
         "state": state_hash(room),
     }
-
-
-def queue_of(room: State) -> list[int]:
-    """Item ids."""
-    return [item.item for item in room.queue]

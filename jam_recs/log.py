@@ -214,22 +214,16 @@ def recover(path: Path) -> Recovered:
     return found
 
 
-def replay(path: Path, only: str = "", until: int = 0) -> tuple[dict[str, State], int, int]:
-    """Every room from its first op on, and the numbers of ops and of snapshots; BadInput if a snapshot is not what the ops led to.
-
-    `only` names one room; it is followed to version `until` alone, for a server goes on writing.
-    """
+def replay(path: Path) -> tuple[dict[str, State], int, int]:
+    """Every room from its first op on, and the numbers of ops and of snapshots; BadInput if a snapshot is not what the ops led to."""
     rooms: dict[str, State] = {}
     ops = snapshots = 0
     for record in records(path):
         if record.kind == "O":
             op = _ops.decode(record.payload)
-            state = rooms.get(op.room) or empty(op.room)
-            if only and (op.room != only or state.version == until):
-                continue
-            rooms[op.room], _ = apply(state, op)
+            rooms[op.room], _ = apply(rooms.get(op.room) or empty(op.room), op)
             ops += 1
-        elif record.kind == "S" and not only:
+        elif record.kind == "S":
             room = _states.decode(record.payload).room
             if record.payload != encode_state(rooms.get(room) or empty(room)):
                 raise BadInput(
@@ -239,18 +233,24 @@ def replay(path: Path, only: str = "", until: int = 0) -> tuple[dict[str, State]
     return rooms, ops, snapshots
 
 
-def export(path: Path, durable: State) -> bytes:
-    """The ops that led to `durable`, a JSON line each, rejected ones too."""
+def history(path: Path, room: str) -> Iterator[tuple[Op, State]]:
+    """One room's ops, rejected ones too, each with the state after it; what a server writes meanwhile may or may not be there."""
+    state = empty(room)
+    for record in records(path):
+        if record.kind == "O" and (op := _ops.decode(record.payload)).room == room:
+            state, _ = apply(state, op)
+            yield op, state
+
+
+def history_until(path: Path, durable: State) -> tuple[bytes, State]:
+    """The ops that lead to `durable`, a JSON line each, and the state that they do lead to."""
     lines: list[bytes] = []
     state = empty(durable.room)
-    for record in records(path):
-        if record.kind != "O" or state == durable:
-            continue
-        op = _ops.decode(record.payload)
-        if op.room == durable.room:
-            state, _ = apply(state, op)
-            lines.append(json.encode(op))
-    return b"\n".join([*lines, b""])
+    for op, state in history(path, durable.room):
+        lines.append(json.encode(op))
+        if state == durable:
+            break
+    return b"\n".join([*lines, b""]), state
 
 
 def encode_state(state: State) -> bytes:

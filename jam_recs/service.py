@@ -23,7 +23,7 @@ from fastapi.concurrency import run_in_threadpool
 from msgspec import DecodeError, Struct, ValidationError, json, to_builtins
 from pydantic import BaseModel, Field
 
-from jam_recs.log import replay, state_hash
+from jam_recs.log import history_until, state_hash
 from jam_recs.names import clean_name, link_of, qr_of
 from jam_recs.recommend import Library
 from jam_recs.records import Add, Handover, Kick, Leave, Move, Profile, Rejection, Remove, Rights, SetRights, Skip, Vote
@@ -165,13 +165,21 @@ def router(engines: Engines, library: Library | None = None) -> APIRouter:
         return {"room": server.room(room).durable.room, "member": member, "token": token}
 
     @api.get("/rooms/{room}/replay")
-    async def replayed(room: str, token: str = Query(max_length=4_096)) -> dict[str, Any]:
+    async def replay(room: str, token: str = Query(max_length=4_096)) -> dict[str, Any]:
         """The state hash of the room in memory, and of the log replayed from its first op."""
         server = await parties.server()
         _allowed(server, token, room)
         durable = server.room(room).durable
-        states, _, _ = await run_in_threadpool(replay, server.log.path, room, durable.version)
-        return {"version": durable.version, "room": state_hash(durable), "log": state_hash(states[room])}
+        _, replayed = await run_in_threadpool(history_until, server.log.path, durable)
+        return {"version": durable.version, "room": state_hash(durable), "log": state_hash(replayed)}
+
+    @api.get("/rooms/{room}/export")
+    async def export(room: str, token: str = Query(max_length=4_096)) -> Response:
+        """Every op of the room, a JSON line each: replaying them gives the room to the byte."""
+        server = await parties.server()
+        _allowed(server, token, room)
+        lines, _ = await run_in_threadpool(history_until, server.log.path, server.room(room).durable)
+        return Response(lines, media_type="application/x-ndjson")
 
     @api.get("/tracks")
     async def tracks(q: str = Query("", max_length=200)) -> list[dict[str, Any]]:
@@ -191,27 +199,16 @@ def router(engines: Engines, library: Library | None = None) -> APIRouter:
         parties.sockets += 1
         try:
             await _attend(await parties.server(), websocket, room)
-        except (WebSocketDisconnect, TimeoutError):
+        except WebSocketDisconnect:
             pass
+        except TimeoutError:
+            await websocket.close(DENIED, f"no token within {AUTH_S:.0f} s")
         except LinerError as error:
             await websocket.close(DENIED, str(error)[:120])
         finally:
             parties.sockets -= 1
 
-    _add_export(api, parties)
     return api
-
-
-def _add_export(api: APIRouter, parties: Parties) -> None:
-    from jam_recs.log import export
-
-    @api.get("/rooms/{room}/export")
-    async def exported(room: str, token: str = Query(max_length=4_096)) -> Response:
-        """Every op of the room, a JSON line each: replaying them gives the room to the byte."""
-        server = await parties.server()
-        _allowed(server, token, room)
-        body = await run_in_threadpool(export, server.log.path, server.room(room).durable)
-        return Response(body, media_type="application/x-ndjson")
 
 
 def _allowed(server: Server, token: str, room: str) -> Token:

@@ -29,7 +29,7 @@ class Denied(LinerError):
     """A token that opens nothing: forged, expired, or of another room."""
 
 
-class Token(Struct, frozen=True):
+class Token(Struct, frozen=True, omit_defaults=True):
     """What is signed. `member` 0 invites anybody; otherwise it is the bearer's id for all his returns."""
 
     room: str

@@ -37,8 +37,8 @@ function makeRow(list, id) {
 function fill(row, item, state, room) {
   const { me, host, named, whose, names } = room, mine = host || state.rights.move || item.added_by === me;
   Object.assign(row, { item, room });
-  row.querySelector(".title").textContent = named(item.track) + (item.track.explicit ? " 🅴" : "");
-  row.querySelector(".whose").textContent = whose(item);
+  row.querySelector(".title").textContent = named(item.track);
+  row.querySelector(".whose").textContent = whose(item) + (item.track.explicit ? ", explicit" : "");
   row.classList.toggle("wished", Boolean(item.added_by));
   shares(row.querySelector(".shares"), item, names);
   for (const side of ["up", "down"]) {

@@ -8,7 +8,7 @@ from msgspec import msgpack
 
 from jam_recs import log as log_module
 from jam_recs import records as r
-from jam_recs.log import MAGIC, Log, LogFull, export, records, recover, replay, state_hash
+from jam_recs.log import MAGIC, Log, LogFull, history, history_until, records, recover, replay, state_hash
 from jam_recs.room import Rooms
 from shared.cli import main
 from shared.errors import BadInput, Conflict
@@ -129,7 +129,7 @@ def test_a_snapshot_that_its_ops_do_not_lead_to_is_refused(tmp_path):
     path = tmp_path / "rooms.log"
     write(path, range(3))
     log = Log(path)
-    log.append("S", msgpack.encode(replay(path, "a", 2)[0]["a"]))
+    log.append("S", msgpack.encode(list(history(path, "a"))[1][1]))
     log.write(log.take())
     log.close()
     with pytest.raises(BadInput, match="the snapshot of room a is not what its ops lead to"):
@@ -204,6 +204,6 @@ def test_the_replay_verb_and_the_export(tmp_path, capsys):
     assert state_hash(state) in capsys.readouterr().out
     assert main(["jam-recs", "replay", str(path), "--json"]) == 0
     assert f'"hash": "{state_hash(state)}"' in capsys.readouterr().out
-    assert export(path, state).count(b"\n") == 3
+    assert history_until(path, state)[0].count(b"\n") == 3
     assert main(["jam-recs", "replay", str(tmp_path / "absent.log")]) == 2
     assert "No such file" in capsys.readouterr().err
