@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from jam_recs.calibrate import Calibration, isotonic, probability
 from jam_recs.closed_form import ease_scores, fit_ease
 from jam_recs.rerank import ALPHA, levels
 from jam_recs.strategies import STRATEGIES, alpha_fair, queue
@@ -32,6 +33,8 @@ REGULARISATION = 150.0  # of 50 … 300, the best precision of 24 on the held-ou
 LEAST_ARTISTS = 10  # of a listener who may be drawn
 MAX_ID = 10_000_000
 SLIDER = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+OTHER_SCALES = ("alpha-3 raw", "alpha-3 isotonic")
+TEACHERS, TAUGHT = 200, 200  # listeners, and tracks of each, that the calibration is learned from
 KINDS = ("random", "outlier")
 METRICS = ("mean", "min", "worst_window", "zero_hits", "longest_run")
 
@@ -140,15 +143,32 @@ def liking_of(listeners: Listeners, group: Int64) -> tuple[Float64, Int64]:
 def judge(listeners: Listeners, drawn: Int64, kind: str) -> dict[str, Any]:
     """Every strategy on the same groups: means, bootstrap intervals, and which sliders dominate which baseline."""
     names = (*STRATEGIES, *(f"alpha-{alpha:g}" for alpha in SLIDER))
-    results: dict[str, list[list[float]]] = {name: [] for name in names}
+    learned = learn_calibration(listeners, drawn)
+    results: dict[str, list[list[float]]] = {name: [] for name in (*names, *OTHER_SCALES)}
     for group in progress(drawn, f"{kind} groups"):
         liking, unheard = liking_of(listeners, group)
         hits = listeners.truth[group][:, unheard].toarray() > 0
         for name in names:
             results[name].append(session_metrics(liking, hits, queue(name, liking, LENGTH)))
+        raw = listeners.liking[np.ix_(group, unheard)].astype(np.float64)
+        chance = probability(liking.astype(np.float32), learned).astype(np.float64)
+        for name, scale in zip(OTHER_SCALES, (raw, chance), strict=True):
+            results[name].append(session_metrics(liking, hits, alpha_fair(scale, LENGTH, ALPHA)))
     table = {name: np.array(rows) for name, rows in results.items()}
     report: dict[str, Any] = {name: _summary(rows) for name, rows in table.items()}
     return {"strategies": report, "dominated_by": {name: dominators(table, name) for name in STRATEGIES}}
+
+
+def learn_calibration(listeners: Listeners, drawn: Int64) -> Calibration:
+    """How likely a track of a given share is a held-out one, from listeners who are in none of the groups (from all, if too few are)."""
+    others = np.setdiff1d(np.arange(listeners.heard.shape[0]), drawn)[:TEACHERS]
+    shares, hits = [], []
+    for one in others if len(others) >= TEACHERS // 4 else np.arange(listeners.heard.shape[0])[:TEACHERS]:
+        liking, unheard = liking_of(listeners, np.array([one]))
+        best = np.argsort(-liking[0], kind="stable")[:TAUGHT]
+        shares.append(liking[0, best])
+        hits.append(listeners.truth[one][:, unheard[best]].toarray()[0] > 0)
+    return isotonic(np.concatenate(shares), np.concatenate(hits).astype(np.float64))
 
 
 def session_metrics(liking: Float64, hits: NDArray[np.bool_], picks: Int64) -> list[float]:
@@ -232,10 +252,10 @@ def print_table(report: dict[str, Any]) -> None:
         f"{report['listeners']:,} listeners, {report['artists']:,} artists; {report['groups']} groups of {SIZE} of each kind"
     )
     for kind, found in report["kinds"].items():
-        print(f"\n{kind:16}{'mean':>8}{'min':>8}{'window':>8}{'no hit':>8}{'run':>7}   dominated by α")
+        print(f"\n{kind:18}{'mean':>8}{'min':>8}{'window':>8}{'no hit':>8}{'run':>7}   dominated by α")
         for name, row in found["strategies"].items():
             by = ", ".join(f"{one['alpha']:g}" for one in found["dominated_by"].get(name, []))
-            print(f"{name:16}{row['mean']:8.3f}{row['min']:8.3f}{row['worst_window']:8.3f}{row['zero_hits']:8.3f}"
+            print(f"{name:18}{row['mean']:8.3f}{row['min']:8.3f}{row['worst_window']:8.3f}{row['zero_hits']:8.3f}"
                   f"{row['longest_run']:7.1f}   {by}")  # fmt: skip
     going = report["coming_and_going"]
     print(f"\ncoming and going: a newcomer's first window gives {going['newcomer_share']:.2f} of what the others get "
