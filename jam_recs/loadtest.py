@@ -9,13 +9,13 @@ import os
 import random
 import struct
 from base64 import b64encode
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import uvloop
 from msgspec import Struct, json
 
 from jam_recs.process import ServerProcess
@@ -27,6 +27,17 @@ WARM_S = 2.0
 QUEUE = 8
 """Tracks in each room's queue: what is voted on."""
 STEP_S = 0.001
+SETTLED_S = 0.5
+
+
+class Loaded(Protocol):
+    """A server under load."""
+
+    home: Path
+    port: int
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """POST /jam-recs/…"""
 
 
 class Heard(Struct):
@@ -105,9 +116,10 @@ class Socket(asyncio.Protocol):
 class Load:
     """The counts of one run."""
 
-    def __init__(self, rooms: int, members: int, rate: int, seconds: int) -> None:
+    def __init__(self, rooms: int, members: int, rate: int, seconds: float) -> None:
         self.loop = asyncio.get_running_loop()
         self.members, self.rate, self.seconds = members, rate, seconds
+        self.warm_s = min(WARM_S, self.seconds)
         self.sockets: list[list[Socket]] = [[] for _ in range(rooms)]
         self.due: dict[tuple[int, int], float] = {}
         self.latencies: list[float] = []
@@ -129,7 +141,7 @@ class Load:
         """Send each wish when it is due, from a random member of a random room."""
         rng = random.Random(1)
         start = self.loop.time()
-        self.begin, end = start + WARM_S, start + WARM_S + self.seconds
+        self.begin, end = start + self.warm_s, start + self.warm_s + self.seconds
         number = 0
         while (now := self.loop.time()) < end:
             while (due := start + number / self.rate) <= now:
@@ -151,26 +163,26 @@ class Load:
         before = -1
         while before != self.heard:
             before = self.heard
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(SETTLED_S)
 
 
-def loadtest(
-    rooms: int, members: int, rate: int, seconds: int, stalled: int = 0, home: Path | None = None
+def loadtest(rooms: int, members: int, rate: int, seconds: float, stalled: int = 0) -> dict[str, Any]:
+    """`load_server` on a server process of its own, in a home of its own."""
+    with TemporaryDirectory(prefix="liner-jam-") as folder, ServerProcess(Path(folder), numbered=True) as server:
+        return load_server(server, rooms, members, rate, seconds, stalled)
+
+
+def load_server(
+    server: Loaded, rooms: int, members: int, rate: int, seconds: float, stalled: int = 0
 ) -> dict[str, Any]:
     """Offered and delivered rates, latencies in ms, order breaks and gaps. `stalled` rooms have a member who stops reading."""
-    with (
-        TemporaryDirectory(prefix="liner-jam-") as folder,
-        ServerProcess(home or Path(folder), numbered=True) as server,
-    ):
-        with ThreadPoolExecutor(8) as pool:
-            made = list(pool.map(lambda number: server.post("/rooms", {"name": f"Host {number}"}), range(rooms)))
-        report = asyncio.run(_run(server, made, members, rate, seconds, stalled))
-        size = (server.home / "jam_recs" / "rooms.log").stat().st_size
-    return {**report, "log_bytes": size}
+    made = [server.post("/rooms", {"name": f"Host {number}"}) for number in range(rooms)]
+    report = uvloop.run(_run(server, made, members, rate, seconds, stalled))
+    return {**report, "log_bytes": (server.home / "jam_recs" / "rooms.log").stat().st_size}
 
 
 async def _run(
-    server: ServerProcess, made: list[dict[str, Any]], members: int, rate: int, seconds: int, stalled: int
+    server: Loaded, made: list[dict[str, Any]], members: int, rate: int, seconds: float, stalled: int
 ) -> dict[str, Any]:
     load = Load(len(made), members, rate, seconds)
     key = load_key(server.home / "jam_recs" / "key")
@@ -180,16 +192,19 @@ async def _run(
             room[0].seq += 1
             room[0].say(b'{"type":"ask","seq":%d,"wish":{"type":"add","track_id":%d}}' % (room[0].seq, number))
     await load.settle()
-    await asyncio.sleep(1.0)
+    everybody = [socket for room in load.sockets for socket in room]
     for room in load.sockets[:stalled]:
         room.pop().transport.pause_reading()
     beats = asyncio.create_task(_beat(load))
     await load.drive()
     beats.cancel()
+    for socket in everybody:
+        socket.transport.abort()
+    await asyncio.sleep(0)
     return report_of(load, stalled)
 
 
-async def _connect(load: Load, server: ServerProcess, made: list[dict[str, Any]], key: bytes) -> None:
+async def _connect(load: Load, server: Loaded, made: list[dict[str, Any]], key: bytes) -> None:
     expires = system_clock() + LIFE_MS
     for number, room in enumerate(made):
         tokens = [(room["member"], room["token"])]

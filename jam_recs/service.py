@@ -1,9 +1,10 @@
 """REST to make a party and to get in; a WebSocket to be there.
 
-    POST /jam-recs/rooms                     a room, its host's token, an invitation with its QR code
+    POST /jam-recs/rooms                     a room, its host's token, an invitation
     POST /jam-recs/rooms/{room}/members      an invitation becomes a token of one's own
     WS   /jam-recs/rooms/{room}/socket       {"token", "version"} within 5 s; then wishes with their ids, heartbeats; events come back
     GET  /jam-recs/rooms/{room}/export       the room's ops, a JSON line each; …/replay: the log replayed beside the room
+    POST /jam-recs/rooms/{room}/qr           the party's link as a picture
     GET  /jam-recs/tracks?q=…                tracks to add
 
 The socket never awaits another member: each has a sender of his own, fed by his seat's queue.
@@ -83,10 +84,14 @@ class Guest(BaseModel):
         return Profile(clean_name(self.name), self.user_id, self.market, self.minor, tuple(self.vetoed_artists))
 
 
-class Invited(Guest):
-    """A person with an invitation."""
+class Invitation(BaseModel):
+    """What a party's link carries."""
 
     invite: str = Field(max_length=4_096)
+
+
+class Invited(Guest, Invitation):
+    """A person with an invitation."""
 
 
 class Parties:
@@ -153,7 +158,7 @@ def router(engines: Engines, library: Library | None = None) -> APIRouter:
         invite = sign(server.key, Token(name, 0, expires))
         link = link_of(str(request.base_url), name, invite)
         token = sign(server.key, Token(name, member, expires, profile))
-        return {"room": name, "member": member, "token": token, "invite": invite, "link": link, "qr": qr_of(link)}
+        return {"room": name, "member": member, "token": token, "invite": invite, "link": link}
 
     @api.post("/rooms/{room}/members")
     async def invited(room: str, guest: Invited) -> dict[str, Any]:
@@ -163,6 +168,13 @@ def router(engines: Engines, library: Library | None = None) -> APIRouter:
         member = new_member()
         token = sign(server.key, Token(room, member, server.now_ms() + LIFE_MS, guest.profile()))
         return {"room": server.room(room).durable.room, "member": member, "token": token}
+
+    @api.post("/rooms/{room}/qr")
+    async def code(room: str, invited: Invitation, request: Request) -> Response:
+        """The party's link as an SVG that a phone's camera reads; it takes a tenth of a second, so it is drawn aside."""
+        _allowed(await parties.server(), invited.invite, room)
+        drawn = await run_in_threadpool(qr_of, link_of(str(request.base_url), room, invited.invite))
+        return Response(drawn, media_type="image/svg+xml")
 
     @api.get("/rooms/{room}/replay")
     async def replay(room: str, token: str = Query(max_length=4_096)) -> dict[str, Any]:

@@ -56,9 +56,16 @@ function attend(card) {
   if (card.link) {
     $("invite").hidden = false;
     $("link").href = card.link;
-    $("qr").src = `data:image/svg+xml,${encodeURIComponent(card.qr)}`;
+    drawCode(card);
   }
   seat = new Seat(card, { painted: soon, said: say, refused: (code) => say(REFUSALS[code] ?? code, true), ended });
+}
+
+async function drawCode({ room: name, invite: held }) {
+  const response = await fetch(`/jam-recs/rooms/${name}/qr`, {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ invite: held }),
+  });
+  if (response.ok) $("qr").src = `data:image/svg+xml,${encodeURIComponent(await response.text())}`;
 }
 
 function ended(reason) {

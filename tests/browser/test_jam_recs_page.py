@@ -99,7 +99,7 @@ def wished(person):
 
 def test_a_link_and_its_code_let_others_in(two):
     ann, ben = two
-    assert ann.page.locator("#qr").evaluate("image => image.naturalWidth") > 0
+    ann.page.wait_for_function("() => document.querySelector('#qr').naturalWidth > 0", timeout=LONG)
     assert "#" in ann.page.locator("#link").get_attribute("href")
     for person in two:
         assert "Ben" in person.page.inner_text("#members")
