@@ -16,7 +16,7 @@ from scipy.linalg.lapack import spotrf, spotri
 from scipy.sparse import csr_matrix, diags
 
 Float32 = NDArray[np.float32]
-MAX_SIDE = 8_000  # rows or items of the matrix that is inverted: 256 MB
+MAX_SIDE = 4_000  # rows or items of the matrix that is inverted: 64 MB, about a second
 
 
 class Ease(NamedTuple):

@@ -19,7 +19,7 @@ from jam_recs.calibrate import Calibration, isotonic, probability
 from jam_recs.closed_form import ease_scores, fit_ease
 from jam_recs.rerank import ALPHA, levels
 from jam_recs.strategies import STRATEGIES, alpha_fair, queue
-from shared.errors import BadInput
+from shared.errors import BadInput, NotFound
 from shared.lake import Lake
 from shared.output import progress
 from shared.ranking import bootstrap_interval
@@ -83,6 +83,8 @@ def read_plays(path: Path) -> csr_matrix:
 
 def published_plays(lake: Lake) -> csr_matrix:
     """The synthetic listeners: plays that Discover Weekly counted, [listeners, recordings]; NotFound where it never ran."""
+    if not lake.versions("discover_weekly/by_user"):
+        raise NotFound(f"{lake.root}: no plays; run liner discover-weekly demo first, or give --interactions FILE")
     counts = lake.dataset("discover_weekly/by_user").table(["user_row", "recording_row", "plays"])
     user, recording, plays = (counts[name].to_numpy() for name in counts.column_names)
     return csr_matrix((plays.astype(np.float32), (user, recording)))

@@ -1,4 +1,4 @@
-"""What a group will choose next: a dozen signals, and a blend of them that each data set chooses for itself, on its training pairs alone.
+"""What a group will choose next: thirteen signals, and a blend of them that each data set chooses for itself, on its training pairs alone.
 
 Persistent groups are best foretold by their own history, fresh ones by their members; how much of each is learned. Some training pairs
 are hidden, the signals computed without them, and a conditional logit (McFadden 1974) finds the weights under which the hidden item wins
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, diags, vstack
 
-from jam_recs.closed_form import ease_scores, filter_scores, fit_ease
+from jam_recs.closed_form import Ease, ease_scores, filter_scores, fit_ease
 from jam_recs.group_files import Case, Groups, ones
 
 Float32 = NDArray[np.float32]
@@ -27,9 +27,10 @@ HIDDEN_SHARE = 0.2  # of the pairs, at most, in one fold
 NEGATIVES = 100
 PENALTY = 1.0  # of the squared weights
 IDEAL = 24
+GROUPS = 512
 SMALL, LARGE = 50.0, 300.0  # λ of EASE: two signals instead of a search
 SIGNALS = (
-    "filter", "filter-groups", "ease-small", "ease-large", "neighbours", "popular-groups", "popular-users",
+    "filter", "filter-groups", "ease-small", "ease-large", "ease-groups", "neighbours", "popular-groups", "popular-users",
     "known", "average", "least", "most", "spread",
 )  # fmt: skip
 
@@ -43,32 +44,61 @@ class Signals(NamedTuple):
 
 
 def signals(train: Groups, cases: list[Case]) -> Signals:
-    """All signals of all cases, from `train` alone."""
+    """All signals of all cases, from `train` alone; GROUPS groups at a time, so that no table is groups × items large."""
     asked, place = np.unique([case.group for case in cases], return_inverse=True)
-    rows = train.groups[asked]
-    everything = vstack([train.groups, train.users]).tocsr()
-    by_group = [
-        filter_scores(everything, rows),
-        filter_scores(train.groups, rows),
-        ease_scores(fit_ease(everything, SMALL), rows),
-        ease_scores(fit_ease(everything, LARGE), rows),
-        _neighbours(train, asked),
-    ]  # each [asked, items]
+    models = _fit_models(train)
     popular = [np.log1p(matrix.getnnz(axis=0)) for matrix in (train.groups, train.users)]
-    known = (_members_mean(train.members[asked]) @ train.users).tocsr()
-    present = np.unique(train.members[asked].indices)
-    likings = _likings(train, present)
-    found = Signals([], [], [])
-    for case, row in zip(cases, place, strict=True):
-        who = np.searchsorted(present, train.members[case.group].indices)
-        liking = likings[who[:, None], case.candidates]
-        columns = [scores[row, case.candidates] for scores in by_group]
-        columns += [counts[case.candidates] for counts in popular]
-        columns += [known[row].toarray()[0, case.candidates], *_summary(liking)]
-        found.values.append(np.stack(columns, axis=1).astype(np.float64))
-        found.liking.append(liking)
-        found.had.append(np.isin(case.candidates, rows[row].indices))
+    found = Signals(
+        [np.empty(0)] * len(cases), [np.empty(0, np.float32)] * len(cases), [np.empty(0, bool)] * len(cases)
+    )
+    for first in range(0, len(asked), GROUPS):
+        block = asked[first : first + GROUPS]
+        rows, tables = train.groups[block], _by_group(train, models, block)
+        present = np.unique(train.members[block].indices)
+        likings = _likings(train, models.users, present)
+        known = (_members_mean(train.members[block]) @ train.users).tocsr()
+        for number in np.flatnonzero((place >= first) & (place < first + GROUPS)):
+            case, row = cases[number], place[number] - first
+            who = np.searchsorted(present, train.members[case.group].indices)
+            liking = likings[who[:, None], case.candidates]
+            columns = [scores[row, case.candidates] for scores in tables]
+            columns += [counts[case.candidates] for counts in popular]
+            columns += [known[row].toarray()[0, case.candidates], *_summary(liking)]
+            found.values[number] = np.stack(columns, axis=1).astype(np.float64)
+            found.liking[number] = liking
+            found.had[number] = np.isin(case.candidates, rows[row].indices)
     return found
+
+
+class Models(NamedTuple):
+    """What is fitted once."""
+
+    everything: csr_matrix  # [groups and users, items]
+    small: Ease
+    large: Ease
+    groups: Ease
+    users: Ease
+
+
+def _fit_models(train: Groups) -> Models:
+    """On groups and users together, on groups alone, on users alone."""
+    everything = vstack([train.groups, train.users]).tocsr()
+    return Models(
+        everything,
+        fit_ease(everything, SMALL),
+        fit_ease(everything, LARGE),
+        fit_ease(train.groups, SMALL),
+        fit_ease(train.users, SMALL),
+    )
+
+
+def _by_group(train: Groups, models: Models, block: NDArray[np.intp]) -> list[Float32]:
+    """The first six signals, each [block, items]."""
+    rows = train.groups[block]
+    return [
+        filter_scores(models.everything, rows), filter_scores(train.groups, rows), ease_scores(models.small, rows),
+        ease_scores(models.large, rows), ease_scores(models.groups, rows), _neighbours(train, block),
+    ]  # fmt: skip
 
 
 def _summary(liking: Float32) -> list[Float32]:
@@ -76,9 +106,9 @@ def _summary(liking: Float32) -> list[Float32]:
     return [liking.mean(axis=0), liking.min(axis=0), liking.max(axis=0), liking.std(axis=0)]
 
 
-def _likings(train: Groups, users: NDArray[np.int32]) -> Float32:
+def _likings(train: Groups, model: Ease, users: NDArray[np.int32]) -> Float32:
     """Shares of each user's ideal, float32[users, items]; 0 for a user without a row."""
-    scores = ease_scores(fit_ease(train.users, SMALL), train.users[users])
+    scores = ease_scores(model, train.users[users])
     count = min(IDEAL, scores.shape[1])
     ideal = np.maximum(-np.partition(-scores, count - 1, axis=1)[:, :count], 0).mean(axis=1, keepdims=True)
     liking: Float32 = np.maximum(scores / np.where(ideal > 0, ideal, 1), 0)
@@ -207,7 +237,7 @@ def _without(
 def conditional_logit(values: Float64) -> Float64:
     """Weights w float64[SIGNALS] that make candidate 0 likeliest: maximise Σ log softmax(values @ w)[0] − PENALTY |w|².
 
-    values float64[cases, candidates, SIGNALS]. A signal may be ignored but not inverted (spread may): twelve that are much alike would
+    values float64[cases, candidates, SIGNALS]. A signal may be ignored but not inverted (spread may): thirteen that are much alike would
     otherwise be played off against each other, to the validation cases' liking and nobody else's.
     """
 

@@ -15,15 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jam_recs.closed_form import ease_scores, filter_scores, fit_ease
-from jam_recs.group_blend import Float64, Signals, blend, learn, signals
+from jam_recs.group_blend import SIGNALS, Float64, Signals, blend, learn, signals
 from jam_recs.group_files import Case, Split, read_folder
 from jam_recs.strategies import AGGREGATIONS, BUILDERS, queue
 
 K = 10
 SEED = 1
 ALPHAS = ("alpha-3",)
-GROUP_LAMBDA = 50.0
+SINGLE = {"popularity": "popular-groups", "group-ease": "ease-groups", "graph-filter": "filter-groups"}
 DISCOUNT = np.concatenate([1 / np.log2(np.arange(2, K + 2)), np.zeros(1)])  # by place, 0 from place K on
 
 
@@ -59,23 +58,10 @@ def score_all_methods(split: Split) -> tuple[dict[str, list[Float64]], dict[str,
     times = {"tune_s": tuned - began, "fit_s": perf_counter() - tuned}
     scored |= {name: _last(found, [score(liking.astype(np.float64)) for liking in found.liking])
                for name, score in AGGREGATIONS.items()}  # fmt: skip
-    return scored | _by_history(split, found), times, found
-
-
-def _by_history(split: Split, found: Signals) -> dict[str, list[Float64]]:
-    """What needs the groups' own rows only: popularity, EASE, the filter."""
-    train, asked = split.train.groups, [case.group for case in split.cases]
-    distinct, place = np.unique(asked, return_inverse=True)
-    rows = train[distinct]
-    tables = {
-        "popularity": np.repeat(train.getnnz(axis=0)[None, :], len(distinct), axis=0),
-        "group-ease": ease_scores(fit_ease(train, GROUP_LAMBDA), rows),
-        "graph-filter": filter_scores(train, rows),
-    }
-    return {
-        name: _last(found, [table[row, case.candidates] for case, row in zip(split.cases, place, strict=True)])
-        for name, table in tables.items()
-    }
+    for name, signal in SINGLE.items():
+        column = SIGNALS.index(signal)
+        scored[name] = _last(found, [values[:, column] for values in found.values])
+    return scored, times, found
 
 
 def _last(found: Signals, scores: list[NDArray[Any]]) -> list[Float64]:

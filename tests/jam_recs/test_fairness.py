@@ -9,7 +9,8 @@ from scipy.sparse import csr_matrix
 from jam_recs import fairness as f
 from jam_recs.calibrate import Calibration, isotonic, probability, share_of_ideal
 from shared.cli import main
-from shared.errors import BadInput
+from shared.errors import BadInput, NotFound
+from shared.lake import Lake
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,11 @@ def test_calibration_is_monotone_and_keeps_the_order():
 def test_a_heavy_listeners_scores_are_brought_to_one_scale():
     scores = np.array([[10.0, -5.0], [0.1, 0.05]], np.float32)
     assert share_of_ideal(scores, np.array([[10.0], [0.1]], np.float32)).tolist() == [[1, 0], [1, 0.5]]
+
+
+def test_without_a_file_and_without_a_week_the_verb_says_what_to_do(tmp_path):
+    with pytest.raises(NotFound, match="run liner discover-weekly demo first"):
+        f.published_plays(Lake(tmp_path))
 
 
 @pytest.mark.parametrize(
