@@ -36,7 +36,7 @@ def add_verbs(verbs: Any) -> None:
     load.set_defaults(run=_loadtest)
 
     replay = verbs.add_parser("replay", help="apply a log from its first op; print the state hash of every room")
-    replay.add_argument("log", type=Path, metavar="LOG", help="rooms.log of a server")
+    replay.add_argument("log", type=Path, nargs="?", metavar="LOG", help="rooms.log of a server (default: the demo's)")
     replay.add_argument("--json", action="store_true")
     replay.set_defaults(run=_replay)
     judging.add_verbs(verbs)
@@ -77,12 +77,14 @@ def _loadtest(arguments: argparse.Namespace) -> None:
 
 def _replay(arguments: argparse.Namespace) -> None:
     from jam_recs.log import replay, state_hash
+    from shared.settings import Settings
 
-    rooms, ops, snapshots = replay(arguments.log)
+    path = arguments.log or Settings().home / "jam_recs" / "rooms.log"
+    rooms, ops, snapshots = replay(path)
     hashes = {name: {"version": room.version, "hash": state_hash(room)} for name, room in rooms.items()}
     if arguments.json:
-        print_json({"log": str(arguments.log), "ops": ops, "snapshots": snapshots, "rooms": hashes})
+        print_json({"log": str(path), "ops": ops, "snapshots": snapshots, "rooms": hashes})
         return
     for name, found in hashes.items():
         print(f"{name}  version {found['version']:>7,}  {found['hash']}")
-    print(f"{arguments.log}  {len(rooms):,} rooms, {ops:,} ops; {snapshots:,} snapshots equal the replay to the byte")
+    print(f"{path}  {len(rooms):,} rooms, {ops:,} ops; {snapshots:,} snapshots equal the replay to the byte")
