@@ -89,7 +89,8 @@ def places(sorted_ids: Int32, wanted: NDArray[np.int64]) -> Rows:
     """Positions of `wanted` in `sorted_ids`, -1 where absent."""
     if not len(sorted_ids):
         return np.full(len(wanted), -1, np.int64)
-    found = np.minimum(np.searchsorted(sorted_ids, wanted), len(sorted_ids) - 1)
+    small = np.clip(wanted, -1, np.iinfo(np.int32).max).astype(np.int32)  # of their type, or all ids would be copied
+    found = np.minimum(np.searchsorted(sorted_ids, small), len(sorted_ids) - 1)
     return np.where(sorted_ids[found] == wanted, found, -1)
 
 

@@ -13,8 +13,8 @@ from jam_recs import constraints
 from jam_recs.calibrate import share_of_ideal
 from jam_recs.catalogue import Catalogue, Float32, Rows
 from jam_recs.constraints import ARTIST_WINDOW, Rules
-from jam_recs.pool import POOL, Pool, in_turns, products
-from jam_recs.rerank import ALPHA, DECAY, EPSILON, FLOW, greedy, levels, weights
+from jam_recs.pool import POOL, Pool, in_turns, nearness, products
+from jam_recs.rerank import ALPHA, DECAY, EPSILON, FLOW, greedy, levels
 
 MEMORY = 120  # tracks that levels are computed from: DECAY^120 is .002
 SKIP_EARLY, SKIP_LATE = 1.0, 0.5  # what a skip takes from the track's own liking, in the first 30 s and later
@@ -77,18 +77,22 @@ def refill(catalogue: Catalogue, session: Session, want: int, alpha: float = ALP
     front = _front(catalogue, session)
     liking = likings(catalogue, session, rows)
     level = level_now(catalogue, session)
-    chosen = greedy(
+    chosen, served = greedy(
         liking, level, alpha, catalogue.artist[rows].astype(np.int64), catalogue.recording[rows].astype(np.int64),
         catalogue.artist[front[1 - ARTIST_WINDOW :]].astype(np.int64), catalogue.flow[rows],
         catalogue.flow[front[-1]] if len(front) else np.full(2, np.nan, np.float32), flow_cost,
         want if pools else 0, DECAY, EPSILON,
     )  # fmt: skip
+    members, filters = [member.member_id for member in session.members], constraints.in_force(rules)
+    tracks, shares = catalogue.track_ids[rows[chosen]].tolist(), liking[:, chosen].T.tolist()
+    picks = (
+        Pick(track, members[whom], tuple(zip(members, given, strict=True)), filters)
+        for track, whom, given in zip(tracks, served.tolist(), shares, strict=True)
+    )
     return Refill(
-        _picks(
-            session, catalogue.track_ids[rows[chosen]], liking[:, chosen], level, alpha, constraints.in_force(rules)
-        ),
+        tuple(picks),
         len(chosen) < want,
-        {member.member_id: float(value) for member, value in zip(session.members, level, strict=True)},
+        dict(zip(members, level.tolist(), strict=True)),
         filtered,
     )
 
@@ -127,9 +131,7 @@ def likings(catalogue: Catalogue, session: Session, rows: Rows) -> Float32:
         if skip.member_id in place and row >= 0:
             age = len(session.history) - 1 - skip.at
             strength = (SKIP_EARLY if skip.early else SKIP_LATE) * DECAY**age
-            liking[place[skip.member_id]] *= 1 - np.float32(strength) * _near(
-                catalogue.vectors[rows], catalogue.vectors[row]
-            )
+            liking[place[skip.member_id]] *= 1 - np.float32(strength) * nearness(catalogue.vectors, rows, row)
     return liking
 
 
@@ -147,30 +149,7 @@ def level_now(catalogue: Catalogue, session: Session) -> NDArray[np.float64]:
     return levels(liking, np.array([member.joined - first for member in session.members], np.int64))
 
 
-def _near(vectors: Float32, vector: Float32) -> Float32:
-    """float32[rows]: the square of the cosine with `vector`, 0 where they point apart; 1 for the track itself."""
-    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
-    cosine = np.clip(vectors @ vector / np.maximum(lengths, 1e-12), 0, 1)
-    near: Float32 = (cosine * cosine).astype(np.float32)
-    return near
-
-
 def _front(catalogue: Catalogue, session: Session) -> Rows:
     """Rows of the known tracks that stand in front, at most a window of them, oldest first."""
     rows = catalogue.rows((session.history + session.queue)[-ARTIST_WINDOW:])
     return rows[rows >= 0]
-
-
-def _picks(
-    session: Session, track_ids: NDArray[np.int32], liking: Float32, level: NDArray[np.float64], alpha: float,
-    filters: tuple[str, ...],
-) -> tuple[Pick, ...]:  # fmt: skip
-    """Whom each pick serves: the largest part of its weighted gain, at the levels it was picked at."""
-    members = [member.member_id for member in session.members]
-    picks, had = [], level
-    for column, track_id in enumerate(track_ids.tolist()):
-        served = members[int(np.argmax(weights(had, alpha, EPSILON) * liking[:, column]))]
-        shares = tuple(zip(members, liking[:, column].tolist(), strict=True))
-        picks.append(Pick(track_id, served, shares, filters))
-        had = DECAY * had + liking[:, column]
-    return tuple(picks)

@@ -55,17 +55,17 @@ def greedy(
     liking: Any, level: Any, alpha: float, artist: Any, recording: Any, before: Any, flow: Any, start: Any, flow_cost: float,
     want: int, decay: float, epsilon: float,
 ) -> Any:  # fmt: skip
-    """Up to `want` columns of liking float32[members, pool], in playing order: int64[≤ want]. `level` float64[members] is not changed.
+    """Up to `want` columns of liking float32[members, pool], in playing order, and whom each serves most: int64[≤ want] both.
 
     artist, recording: int[pool]; before: the artists int64[≤ 9] that stand right in front, oldest first; flow float32[pool, 2] and
     start float32[2]: tempo and energy of the pool and of the track in front (NaN: none). Equal gains go to the lower column. Ends early
-    when no column is left that the artist rules allow.
+    when no column is left that the artist rules allow. `level` float64[members] is not changed.
     """
     members, pool = liking.shape
     had, taken = level.copy(), np.zeros(pool, np.bool_)
     front, last = np.full(ARTIST_WINDOW - 1 + want, -1, np.int64), start.copy()
     front[ARTIST_WINDOW - 1 - len(before) : ARTIST_WINDOW - 1] = before
-    picks = np.empty(want, np.int64)
+    picks, served = np.empty(want, np.int64), np.empty(want, np.int64)
     for place in range(want):
         weight = weights(had, alpha, epsilon)
         window = front[place : place + ARTIST_WINDOW - 1]  # what stands in the last nine places
@@ -81,15 +81,15 @@ def greedy(
             if gain > most:
                 chosen, most = t, gain
         if chosen < 0:
-            return picks[:place]
-        picks[place] = chosen
+            return picks[:place], served[:place]
+        picks[place], served[place] = chosen, np.argmax(weight * liking[:, chosen])
         front[place + ARTIST_WINDOW - 1] = artist[chosen]
         last = flow[chosen]
         for t in range(pool):
             taken[t] |= recording[t] == recording[chosen]
         for u in range(members):
             had[u] = decay * had[u] + liking[u, chosen]
-    return picks
+    return picks, served
 
 
 @njit(cache=True, nogil=True)

@@ -53,7 +53,7 @@ def alpha_fair(liking: Float64, want: int, alpha: float, level: Float64 | None =
     level = np.zeros(len(liking)) if level is None else level
     picks: Int64 = greedy(
         liking.astype(np.float32), level, alpha, own, own, none, flow, start, 0.0, want, DECAY, EPSILON
-    )
+    )[0]
     return picks
 
 

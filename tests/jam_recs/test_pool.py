@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jam_recs.pool import Pool, best, guest_vector, in_turns, join, products, score_all
 from tests.jam_recs.rooms import catalogue
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=300), st.integers(0, 50))
 def test_best_equals_a_full_sort_ties_included(scores, count):
     scores = np.array(scores, np.float32)
