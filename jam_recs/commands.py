@@ -52,6 +52,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     from fastapi import FastAPI
 
     from jam_recs.process import numbered_library
+    from jam_recs.server import tune_process
     from jam_recs.service import MAX_SOCKETS, router
     from shared.bootstrap import engines
     from shared.console.app import build_app
@@ -62,6 +63,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         app: Any = FastAPI() if arguments.numbered else build_app(opened, "jam_recs")
         if arguments.numbered:
             app.include_router(router(opened, numbered_library()))
+        tune_process()
         run_app(app, arguments.host, arguments.port, MAX_SOCKETS + 512)
 
 

@@ -21,11 +21,16 @@ KEPT_ANSWERS = 64
 UNTOUCHED = 2
 """The next tracks that a refill leaves alone: nobody sees the queue shuffle under his finger."""
 
+
+class Record(Struct, frozen=True, gc=False):
+    """Base of all records. They are frozen, so they form no cycles, and a server full of rooms spares the collector a million objects."""
+
+
 Share = tuple[int, int]
 """(member, thousandths): how much of what a member could have wished for a track gives him."""
 
 
-class Track(Struct, frozen=True, omit_defaults=True):
+class Track(Record, frozen=True, omit_defaults=True):
     """A track as the catalogue knows it."""
 
     track_id: int
@@ -36,7 +41,7 @@ class Track(Struct, frozen=True, omit_defaults=True):
     explicit: bool = False
 
 
-class Item(Struct, frozen=True, omit_defaults=True):
+class Item(Record, frozen=True, omit_defaults=True):
     """A track in the queue. `item` is its identity there: ops name items, never positions."""
 
     item: int
@@ -58,7 +63,7 @@ class Item(Struct, frozen=True, omit_defaults=True):
         return len(self.up) - len(self.down)
 
 
-class Played(Struct, frozen=True, omit_defaults=True):
+class Played(Record, frozen=True, omit_defaults=True):
     """An item that began to play."""
 
     item: Item
@@ -68,7 +73,7 @@ class Played(Struct, frozen=True, omit_defaults=True):
     """The member who skipped it; 0: it ran to its end (or still runs)."""
 
 
-class Profile(Struct, frozen=True, omit_defaults=True):
+class Profile(Record, frozen=True, omit_defaults=True):
     """What a listener brings along."""
 
     name: str
@@ -80,7 +85,7 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     vetoed_artists: tuple[int, ...] = ()
 
 
-class Answer(Struct, frozen=True, array_like=True, omit_defaults=True):
+class Answer(Record, frozen=True, array_like=True, omit_defaults=True):
     """What an op id was told, kept so that its retry is told the same."""
 
     seq: int
@@ -92,7 +97,7 @@ class Answer(Struct, frozen=True, array_like=True, omit_defaults=True):
     """Of its rejection; empty: it was accepted."""
 
 
-class Member(Struct, frozen=True, omit_defaults=True):
+class Member(Record, frozen=True, omit_defaults=True):
     """Somebody who is or was in the room."""
 
     member: int
@@ -109,7 +114,7 @@ class Member(Struct, frozen=True, omit_defaults=True):
     answers: tuple[Answer, ...] = ()
 
 
-class Rights(Struct, frozen=True):
+class Rights(Record, frozen=True):
     """What guests may do, and how the room recommends; the host sets it."""
 
     add: bool = True
@@ -122,7 +127,7 @@ class Rights(Struct, frozen=True):
     """Fairness: 0 plain average … 30 (the default) … 60 nearly the worst-off member alone."""
 
 
-class State(Struct, frozen=True):
+class State(Record, frozen=True):
     """A room. Never changed, only replaced: an old state stays valid for whoever holds it."""
 
     room: str
@@ -152,74 +157,74 @@ class State(Struct, frozen=True):
         return sorted((m for m in self.members.values() if m.present), key=lambda m: m.joined_order)
 
 
-class Create(Struct, frozen=True, tag="create"):
+class Create(Record, frozen=True, tag="create"):
     """Make the room; its sender becomes host."""
 
     profile: Profile
     rights: Rights = Rights()
 
 
-class Join(Struct, frozen=True, tag="join"):
+class Join(Record, frozen=True, tag="join"):
     """Come in, or come back."""
 
     profile: Profile
 
 
-class Leave(Struct, frozen=True, tag="leave"):
+class Leave(Record, frozen=True, tag="leave"):
     """Go; the op of the member himself."""
 
 
-class Add(Struct, frozen=True, tag="add"):
+class Add(Record, frozen=True, tag="add"):
     """Append a track to the hand-added part of the queue."""
 
     track: Track
 
 
-class Vote(Struct, frozen=True, tag="vote"):
+class Vote(Record, frozen=True, tag="vote"):
     """For (1), against (-1) or take back (0)."""
 
     item: int
     vote: Literal[-1, 0, 1]
 
 
-class Skip(Struct, frozen=True, tag="skip"):
+class Skip(Record, frozen=True, tag="skip"):
     """End the item that plays; it is named, so two who press at once skip one."""
 
     item: int
 
 
-class Move(Struct, frozen=True, tag="move"):
+class Move(Record, frozen=True, tag="move"):
     """Put an item behind another one; after 0: to the top."""
 
     item: int
     after: int = 0
 
 
-class Remove(Struct, frozen=True, tag="remove"):
+class Remove(Record, frozen=True, tag="remove"):
     """Take an item out of the queue."""
 
     item: int
 
 
-class Handover(Struct, frozen=True, tag="handover"):
+class Handover(Record, frozen=True, tag="handover"):
     """Make another present member host."""
 
     member: int
 
 
-class SetRights(Struct, frozen=True, tag="rights"):
+class SetRights(Record, frozen=True, tag="rights"):
     """Set what guests may do."""
 
     rights: Rights
 
 
-class Kick(Struct, frozen=True, tag="kick"):
+class Kick(Record, frozen=True, tag="kick"):
     """Put a member out, for good."""
 
     member: int
 
 
-class Pick(Struct, frozen=True, omit_defaults=True):
+class Pick(Record, frozen=True, omit_defaults=True):
     """One recommended track: what a refill consists of."""
 
     track: Track
@@ -228,7 +233,7 @@ class Pick(Struct, frozen=True, omit_defaults=True):
     filters: tuple[str, ...] = ()
 
 
-class Refill(Struct, frozen=True, tag="refill"):
+class Refill(Record, frozen=True, tag="refill"):
     """The room's op: new recommendations behind the next two tracks; refused if the room has moved on since `if_version`."""
 
     if_version: int
@@ -237,13 +242,13 @@ class Refill(Struct, frozen=True, tag="refill"):
     exhausted: bool = False
 
 
-class Ended(Struct, frozen=True, tag="ended"):
+class Ended(Record, frozen=True, tag="ended"):
     """The room's op: the item that plays ran to its end."""
 
     item: int
 
 
-class Lapse(Struct, frozen=True, tag="lapse"):
+class Lapse(Record, frozen=True, tag="lapse"):
     """The room's op: a member's heartbeat has been missing for 15 s; the host's lease ends with it."""
 
     member: int
@@ -254,7 +259,7 @@ Wish = Add | Vote | Skip | Move | Remove | Handover | SetRights | Kick | Leave
 Body = Wish | Create | Join | Refill | Ended | Lapse
 
 
-class Op(Struct, frozen=True):
+class Op(Record, frozen=True):
     """A wish with its id: (member, seq)."""
 
     room: str
@@ -266,7 +271,7 @@ class Op(Struct, frozen=True):
     body: Body
 
 
-class Change(Struct, frozen=True, omit_defaults=True):
+class Change(Record, frozen=True, omit_defaults=True):
     """What differs between two versions; a client needs no rule of the room to follow it."""
 
     items: tuple[Item, ...] = ()
@@ -285,7 +290,7 @@ class Change(Struct, frozen=True, omit_defaults=True):
     exhausted: bool | None = None
 
 
-class Face(Struct, frozen=True, omit_defaults=True):
+class Face(Record, frozen=True, omit_defaults=True):
     """What members see of each other: no user id, no vetoes, no answers."""
 
     member: int
@@ -294,7 +299,7 @@ class Face(Struct, frozen=True, omit_defaults=True):
     minor: bool = False
 
 
-class View(Struct, frozen=True, tag="room"):
+class View(Record, frozen=True, tag="room"):
     """A room as its members see it: what a client holds, and gets whole when it is too far behind."""
 
     room: str
@@ -309,7 +314,7 @@ class View(Struct, frozen=True, tag="room"):
     exhausted: bool
 
 
-class Event(Struct, frozen=True, omit_defaults=True, tag="event"):
+class Event(Record, frozen=True, omit_defaults=True, tag="event"):
     """An accepted op, as everybody is told it."""
 
     version: int
@@ -321,7 +326,7 @@ class Event(Struct, frozen=True, omit_defaults=True, tag="event"):
     change: Change
 
 
-class Rejection(Struct, frozen=True, tag="rejected"):
+class Rejection(Record, frozen=True, tag="rejected"):
     """A refused op, as its sender is told it: nothing changed."""
 
     seq: int

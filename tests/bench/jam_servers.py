@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from jam_recs import log, room, service
 from jam_recs.process import free_port, numbered_library, post, wait_for
+from jam_recs.server import tune_process
 from shared.bootstrap import Engines
 from shared.settings import Settings
 
@@ -93,6 +94,7 @@ PARTS = {
 def serve(name, home, port):
     """Serve with one part exchanged, until killed."""
     PARTS[name]()
+    tune_process()
     app = FastAPI()
     app.include_router(service.router(Engines(Settings(home=Path(home))), numbered_library()))
     uvicorn.run(
