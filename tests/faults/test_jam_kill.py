@@ -147,7 +147,7 @@ async def killed(watched, server, seed, wishes=15):
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("seed", ONE or range(max(1, RUNS // 2)))
+@pytest.mark.parametrize("seed", ONE or range(max(1, RUNS // 3)))
 def test_kill_minus_nine_under_members_at_sockets(server, seed):
     watched = Watched(server, seed)
     asyncio.run(asyncio.wait_for(killed(watched, server, seed), 120))
