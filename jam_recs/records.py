@@ -4,9 +4,9 @@ An `Op` is a wish: who, his own sequence number, when, and a body. The reducer a
 a `Rejection` (it did not). Times are ms since the epoch, UTC, and enter with the op; 0 stands for «nobody», «nothing» and «the top».
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 ROOM = 0
 """The member id of the room itself: refills, natural ends and lapses are its ops."""
@@ -26,6 +26,8 @@ class Record(Struct, frozen=True, gc=False):
     """Base of all records. They are frozen, so they form no cycles, and a server full of rooms spares the collector a million objects."""
 
 
+Number = Annotated[int, Meta(ge=0, le=2**53)]
+"""An id or a count that a client sends: exact in every JSON reader."""
 Share = tuple[int, int]
 """(member, thousandths): how much of what a member could have wished for a track gives him."""
 
@@ -123,7 +125,7 @@ class Rights(Record, frozen=True):
     """Move or remove what others added; one's own is always one's own."""
     explicit: bool = True
     """False: no explicit track at all; with a minor present there is none anyway."""
-    alpha_tenths: int = 30
+    alpha_tenths: Number = 30
     """Fairness: 0 plain average … 30 (the default) … 60 nearly the worst-off member alone."""
 
 
@@ -183,33 +185,33 @@ class Add(Record, frozen=True, tag="add"):
 class Vote(Record, frozen=True, tag="vote"):
     """For (1), against (-1) or take back (0)."""
 
-    item: int
+    item: Number
     vote: Literal[-1, 0, 1]
 
 
 class Skip(Record, frozen=True, tag="skip"):
     """End the item that plays; it is named, so two who press at once skip one."""
 
-    item: int
+    item: Number
 
 
 class Move(Record, frozen=True, tag="move"):
     """Put an item behind another one; after 0: to the top."""
 
-    item: int
-    after: int = 0
+    item: Number
+    after: Number = 0
 
 
 class Remove(Record, frozen=True, tag="remove"):
     """Take an item out of the queue."""
 
-    item: int
+    item: Number
 
 
 class Handover(Record, frozen=True, tag="handover"):
     """Make another present member host."""
 
-    member: int
+    member: Number
 
 
 class SetRights(Record, frozen=True, tag="rights"):
@@ -221,7 +223,7 @@ class SetRights(Record, frozen=True, tag="rights"):
 class Kick(Record, frozen=True, tag="kick"):
     """Put a member out, for good."""
 
-    member: int
+    member: Number
 
 
 class Pick(Record, frozen=True, omit_defaults=True):

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from secrets import token_hex
 from threading import Lock
 from time import monotonic_ns
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
@@ -27,7 +27,21 @@ from pydantic import BaseModel, Field
 from jam_recs.log import history_until, state_hash
 from jam_recs.names import clean_name, link_of, qr_of
 from jam_recs.recommend import Library
-from jam_recs.records import Add, Handover, Kick, Leave, Move, Profile, Rejection, Remove, Rights, SetRights, Skip, Vote
+from jam_recs.records import (
+    Add,
+    Handover,
+    Kick,
+    Leave,
+    Move,
+    Number,
+    Profile,
+    Rejection,
+    Remove,
+    Rights,
+    SetRights,
+    Skip,
+    Vote,
+)
 from jam_recs.room import Room, Seat
 from jam_recs.server import Server, sit, stand_up
 from jam_recs.tokens import LIFE_MS, Bucket, Denied, Token, new_member, sign, verify
@@ -44,14 +58,14 @@ log = logging.getLogger("liner.jam_recs")
 class AddById(Struct, frozen=True, tag="add"):
     """The client's `add`: the catalogue knows the rest."""
 
-    track_id: int
+    track_id: Number
 
 
 class Hello(Struct, frozen=True, tag="hello"):
     """The first frame: who comes, and at which version he stands (0: new)."""
 
     token: str
-    version: int = 0
+    version: Number = 0
 
 
 class Ask(Struct, frozen=True, tag="ask"):
@@ -77,7 +91,7 @@ class Guest(BaseModel):
     user_id: int = Field(-1, ge=-1, le=2**31 - 1)
     market: str = Field("", pattern="^([A-Z]{2})?$")
     minor: bool = False
-    vetoed_artists: list[int] = Field(default_factory=list, max_length=200)
+    vetoed_artists: list[Annotated[int, Field(ge=0, le=2**31 - 1)]] = Field(default_factory=list, max_length=200)
 
     def profile(self) -> Profile:
         """As the room keeps it."""
