@@ -23,6 +23,7 @@ async function refresh(said) {
     const slate = await call(`/slate?${parameters}`);
     if (mine !== asked) return; // an older answer never paints over a newer one
     at("slate").replaceChildren(...slate.slots.map(slot));
+    at("slate").dataset.minutes = at("minutes").value;
     before = new Set(slate.slots.map((each) => each.episode));
     const shows = new Map(slate.slots.map((each) => [each.show_id, each.show]));
     at("publish-show").replaceChildren(...[...shows].map(([id, title]) => new Option(title, id)));
