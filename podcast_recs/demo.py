@@ -15,7 +15,7 @@ from podcast_recs.store import path_of
 from podcast_recs.world import events_of, profile_of
 from shared.output import print_json, print_next, short, size_of
 from shared.settings import Settings
-from shared.world.podcast_topics import LANGUAGES, NAMES, episode_text
+from shared.world.podcast_topics import LANGUAGES, NAMES, episode_text, topic_words
 
 JUDGED = {"tiny": 20, "small": 60, "medium": 100}
 WATCHED = 40
@@ -93,11 +93,13 @@ def slate_of(serving: Serving, user: int, intent: int) -> dict[str, Any]:
 
 def publish_one(serving: Serving) -> dict[str, Any]:
     """Publish an episode of a much followed show, look who finds it in their next slate, take it down, look again."""
-    state, known = serving.recommender.state, serving.recommender.library.catalogue
+    state, library = serving.recommender.state, serving.recommender.library
+    known = library.catalogue
     show = int(np.lexsort((np.arange(len(state.followers)), -state.followers))[0])
     language = known.languages[int(known.language[show])]
-    topic = next((at for at, name in enumerate(NAMES) if name in known.show_titles[show].lower()), 0)
-    text = episode_text(1, 10**6, language, topic, topic, 999)
+    named = set(known.show_titles[show].lower().split())
+    topic = next((at for at in range(len(NAMES)) if named & {word.lower() for word in topic_words(language, at)}), 0)
+    text = episode_text(1, len(known.show), language, topic, topic, int(known.number[library.of_show[show][-1]]) + 2)
     followers = [user for user, own in sorted(state.listeners.items()) if show in own.follows][:WATCHED]
     others = [user for user in serving.listeners_with_plays(10**6) if user not in set(followers)][:WATCHED]
     began = perf_counter()

@@ -72,6 +72,7 @@ class Serving:
         catalogue = self.store.catalogue()
         self.lexical = Lexical(episode_texts(catalogue))
         self.encoder = self._encoder(catalogue)
+        self.encoder.encode(["warm"])  # the first text pays for mapping the weights
         vectors = self.store.array("vectors")
         if vectors is None or len(vectors) != len(catalogue.show):
             vectors = self.encoder.encode(episode_texts(catalogue))
