@@ -185,6 +185,7 @@ async def _run(
 ) -> dict[str, Any]:
     load = Load(len(made), members, rate, seconds)
     key = load_key(server.home / "jam_recs" / "key")
+    beats = asyncio.create_task(_beat(load))  # from the first member on: a lease is 15 s
     await _connect(load, server, made, key)
     for room in load.sockets:
         for number in range(QUEUE + 1):
@@ -194,7 +195,6 @@ async def _run(
     everybody = [socket for room in load.sockets for socket in room]
     for room in load.sockets[:stalled]:
         room.pop().transport.pause_reading()
-    beats = asyncio.create_task(_beat(load))
     await load.drive()
     beats.cancel()
     for socket in everybody:
@@ -224,8 +224,8 @@ def _same(socket: Socket) -> Socket:
 
 async def _beat(load: Load) -> None:
     """Heartbeats, spread over their five seconds."""
-    sockets = [socket for room in load.sockets for socket in room]
     while True:
+        sockets = [socket for room in load.sockets for socket in room]
         for place in range(50):
             for socket in sockets[place::50]:
                 socket.say(b'{"type":"beat"}')
