@@ -228,7 +228,8 @@ async def _beat(load: Load) -> None:
         sockets = [socket for room in load.sockets for socket in room]
         for place in range(50):
             for socket in sockets[place::50]:
-                socket.say(b'{"type":"beat"}')
+                if socket.ready.done():
+                    socket.say(b'{"type":"beat"}')
             await asyncio.sleep(0.1)
 
 
