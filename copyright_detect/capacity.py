@@ -21,10 +21,10 @@ class Assumptions:
     decode: float = field(default=280, metadata={"meaning": "decoding, × real time"})
     listen: float = field(default=900, metadata={"meaning": "peaks and keys, × real time"})
     match_us: float = field(
-        default=15, metadata={"meaning": "looking up a second of upload in an hour of catalogue, in µs"}
+        default=150, metadata={"meaning": "looking up a second of upload in an hour of catalogue, in µs"}
     )
-    megabytes_an_hour: float = field(default=4, metadata={"meaning": "index of an hour of catalogue, in MB"})
-    false_alarms: float = field(default=0.1, metadata={"meaning": "false alarms to be expected in 1,000 h of upload"})
+    megabytes_an_hour: float = field(default=12, metadata={"meaning": "index of an hour of catalogue, in MB"})
+    false_alarms: float = field(default=1, metadata={"meaning": "false alarms to be expected in 1,000 h of upload"})
     matched: float = field(default=0.1, metadata={"meaning": "share of the episodes with a match"})
     utilisation: float = field(default=0.5, metadata={"meaning": "of a core in the busiest hour"})
     cores: float = field(default=16, metadata={"meaning": "cores of a machine"})
