@@ -23,7 +23,7 @@ class Assumptions:
     match_us: float = field(
         default=150, metadata={"meaning": "looking up a second of upload in an hour of catalogue, in µs"}
     )
-    megabytes_an_hour: float = field(default=12, metadata={"meaning": "index of an hour of catalogue, in MB"})
+    megabytes_an_hour: float = field(default=8.4, metadata={"meaning": "index of an hour of catalogue, in MB"})
     false_alarms: float = field(default=1, metadata={"meaning": "false alarms to be expected in 1,000 h of upload"})
     matched: float = field(default=0.1, metadata={"meaning": "share of the episodes with a match"})
     utilisation: float = field(default=0.5, metadata={"meaning": "of a core in the busiest hour"})
