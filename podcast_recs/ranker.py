@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podcast_recs.differences import Differences
-from podcast_recs.features import NAMES, kept_columns
+from podcast_recs.features import kept_columns
 from podcast_recs.records import Float32, Ints
 from podcast_recs.state import COMPLETED, LONG_MS
 from shared.errors import BadInput
@@ -38,12 +38,6 @@ class Ranker:
     def text(self) -> str:
         """The model as LightGBM writes it."""
         return str(self._booster.model_to_string())
-
-    def gains(self) -> dict[str, float]:
-        """Share of the trees' total gain by column, the largest first."""
-        gain = self._booster.feature_importance("gain")
-        named = zip((NAMES[at] for at in self._columns), gain / max(gain.sum(), 1e-9), strict=True)
-        return dict(sorted(((name, float(share)) for name, share in named), key=lambda item: (-item[1], item[0])))
 
 
 def grade(started: NDArray[np.bool_], played_ms: Ints, duration_ms: Ints, on: Differences) -> NDArray[np.int8]:
