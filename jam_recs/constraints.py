@@ -1,8 +1,8 @@
 """What may not be played, whoever would like it: decided before any score is looked at, and never weighed against one.
 
-Each constraint has a bit, so that the answer to «why is it missing?» is exact, and a refill can say how much each one took. When nothing
-is left the answer is «exhausted»: a veto is a promise to a person, a full queue is only nice. The artist rules depend on what stands in
-front and are checked pick by pick (`rerank.py`).
+Each constraint has a bit, so that the answer to «why is it missing?» is exact. When nothing is left the answer is «exhausted»: a veto
+is a promise to a person, a full queue is only nice. The artist rules depend on what stands in front and are checked pick by pick
+(`rerank.py`).
 """
 
 from collections.abc import Iterable
@@ -57,11 +57,6 @@ def in_force(rules: Rules) -> tuple[str, ...]:
         MARKET: bool(rules.markets),
     }
     return tuple(NAMES[bit] for bit, on in asked.items() if on)
-
-
-def counted(bits: Bits) -> dict[str, int]:
-    """How many tracks each constraint took; a track that breaks two counts twice."""
-    return {name: int(((bits & bit) != 0).sum()) for bit, name in NAMES.items()}
 
 
 def _ids(values: Iterable[int]) -> NDArray[np.int64]:

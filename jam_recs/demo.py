@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from jam_recs.catalogue import Catalogue, load_catalogue, publish_tracks
+from jam_recs.catalogue import NAME, Catalogue, load_catalogue, publish_tracks
 from jam_recs.log import history, state_hash
 from jam_recs.member import Guest
 from jam_recs.process import ServerProcess
-from jam_recs.records import Answer, Event, Item, View
+from jam_recs.records import Event, Item, View
 from shared.bootstrap import Engines, engines
 from shared.clock import DEMO_NOW, fixed_clock
-from shared.errors import CheckFailed, NotFound
+from shared.errors import CheckFailed
 from shared.output import print_json, print_next, short, size_of
+from shared.world import make_world
 
 NAMES = ("Ann", "Ben", "Cleo", "Dora")
 WISHES = 40
@@ -41,42 +42,22 @@ def demo(size: str, seed: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    print(
-        f"\nkill −9: {found['acknowledged']} wishes were answered, {found['after_restart']} of them after the restart; "
-        f"0 lost, 0 applied twice, {found['version']} versions without a gap"
-    )
-    print(f"replayed from the log: state {found['state']}, equal to the snapshot that every member holds")
-    print(f"log {short(path)}  ({size_of(path)})")
-    print_next("liner jam-recs capacity --listeners 1e9", "liner jam-recs serve", "jam_recs/README.md")
+    print(f"\nkill −9: {found['acknowledged']} wishes were answered, {found['after_restart']} of them after the restart; "
+          f"0 lost, 0 applied twice, {found['version']} versions without a gap\n"
+          f"replayed from the log: state {found['state']}, equal to what every member holds\n"
+          f"log {short(path)}  ({size_of(path)})")  # fmt: skip
+    print_next("liner jam-recs capacity --members 32", "liner jam-recs serve", "jam_recs/README.md")
 
 
 def catalogue_of(opened: Engines, size: str, seed: int) -> Catalogue:
     """Tracks and vectors; where Discover Weekly never published any, it runs first, as a process of its own."""
-    from shared.world import make_world
-
-    world = make_world(opened.settings.home / "world" / f"{size}-{seed}", size, seed)
-    try:
-        opened.lake.dataset("discover_weekly/track_vectors")
-    except NotFound:
+    if not opened.lake.versions("discover_weekly/track_vectors"):
         print("Discover Weekly has published no vectors yet; running it first …", file=sys.stderr, flush=True)
-        command = [
-            sys.executable,
-            "-m",
-            "shared",
-            "discover-weekly",
-            "demo",
-            "--size",
-            size,
-            "--seed",
-            str(seed),
-            "--json",
-        ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    try:
-        return load_catalogue(opened.lake)
-    except NotFound:
-        publish_tracks(opened.lake, world)
-        return load_catalogue(opened.lake)
+        verb = ["-m", "shared", "discover-weekly", "demo", "--size", size, "--seed", str(seed), "--json"]
+        subprocess.run([sys.executable, *verb], check=True, stdout=subprocess.DEVNULL)
+    if not opened.lake.versions(NAME):
+        publish_tracks(opened.lake, make_world(opened.settings.home / "world" / f"{size}-{seed}", size, seed))
+    return load_catalogue(opened.lake)
 
 
 def choose_listeners(catalogue: Catalogue) -> list[int]:
@@ -124,16 +105,15 @@ class Party:
         """The host makes the party, the others follow its link."""
         made = self.server.post("/rooms", {"name": NAMES[0], "user_id": self.listeners[0]})
         self.say(f"{NAMES[0]} makes a party: {made['link'][:52]}…")
-        cards = [made]
-        for name, user in zip(NAMES[1:], self.listeners[1:], strict=True):
+        for name, user in zip(NAMES, self.listeners, strict=True):
             body = {"invite": made["invite"], "name": name, "user_id": user}
-            cards.append(self.server.post(f"/rooms/{made['room']}/members", body))
-        for name, card in zip(NAMES, cards, strict=True):
+            card = made if not self.guests else self.server.post(f"/rooms/{made['room']}/members", body)
             self.names[card["member"]] = name
-            heard = self.tell if name == NAMES[0] else None
-            self.guests.append(Guest(self.server.address, made["room"], card["member"], card["token"], heard))
-            self.guests[-1].start()
-            await self.guests[-1].until(bool)
+            heard = None if self.guests else self.tell
+            guest = Guest(self.server.address, made["room"], card["member"], card["token"], heard)
+            self.guests.append(guest)
+            guest.start()
+            await guest.until(bool)
 
     async def compare_sliders(self, host: Guest) -> dict[str, dict[str, int]]:
         """What the queue gives to each with a plain average, and with fairness as it is."""
@@ -168,15 +148,19 @@ class Party:
         self.say("everybody wishes at once …")
         self.loud = False
         work = [asyncio.create_task(self.keep_wishing(guest, number)) for number, guest in enumerate(self.guests)]
-        answered = sum(len(guest.replies) for guest in self.guests)
-        while sum(len(guest.replies) for guest in self.guests) < answered + WISHES:
+        least = self.answers() + WISHES
+        while self.answers() < least:
             await asyncio.sleep(0.001)
         await asyncio.to_thread(self.server.kill)
-        before = sum(len(guest.replies) for guest in self.guests)
+        before = self.answers()
         self.say(f"kill −9 of the server after {before} answers; starting it again on its log")
         await asyncio.to_thread(self.server.start)
         await asyncio.gather(*work)
         return before
+
+    def answers(self) -> int:
+        """How many wishes of all were answered so far."""
+        return sum(len(guest.replies) for guest in self.guests)
 
     async def keep_wishing(self, guest: Guest, number: int) -> None:
         """Adds and votes, one after the other."""
@@ -226,16 +210,14 @@ def check_answers(path: Path, view: View, replies: dict[tuple[int, int], Any]) -
     """Look every answer up in the log. CheckFailed if one is missing or another, or if the log's room is not the members'."""
     past = list(history(path, view.room))
     room = past[-1][1]
-    kept: dict[tuple[int, int], Answer] = {(m.member, a.seq): a for m in room.members.values() for a in m.answers}
-    for (member, seq), reply in replies.items():
-        answer = kept.get((member, seq))
-        if answer is None or (answer.version, answer.code) != (reply.version, getattr(reply, "code", "")):
-            raise CheckFailed(f"wish {seq} of member {member} was answered {reply}, and the log holds {answer}")
+    kept = {(m.member, a.seq): (a.version, a.code) for m in room.members.values() for a in m.answers}
+    for whose, reply in replies.items():
+        if kept.get(whose) != (reply.version, getattr(reply, "code", "")):
+            raise CheckFailed(f"wish {whose} was answered {reply}, and the log holds {kept.get(whose)}")
     ids = [(op.member, op.seq) for op, _ in past if op.seq]
     if len(set(ids)) < len(ids):
         raise CheckFailed(f"{len(ids) - len(set(ids))} wishes stand in the log twice")
-    queues = {state.version: state.queue for _, state in past}
-    if queues[view.version] != view.queue:
+    if {state.version: state.queue for _, state in past}[view.version] != view.queue:
         raise CheckFailed("the log replays to another queue than the members hold")
     return {
         "acknowledged": len(replies),

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from jam_recs.calibrate import Calibration, isotonic, probability
 from jam_recs.closed_form import ease_scores, fit_ease
 from jam_recs.rerank import ALPHA, levels
 from jam_recs.strategies import STRATEGIES, alpha_fair, queue
@@ -33,8 +32,7 @@ REGULARISATION = 150.0  # of 50 … 300, the best precision of 24 on the held-ou
 LEAST_ARTISTS = 10  # of a listener who may be drawn
 MAX_ID = 10_000_000
 SLIDER = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-OTHER_SCALES = ("alpha-3 raw", "alpha-3 isotonic")
-TEACHERS, TAUGHT = 200, 200  # listeners, and tracks of each, that the calibration is learned from
+RAW = "alpha-3 raw"  # ours on scores that nobody brought to one scale
 KINDS = ("random", "outlier")
 METRICS = ("mean", "min", "worst_window", "zero_hits", "longest_run")
 
@@ -73,12 +71,8 @@ def read_plays(path: Path) -> csr_matrix:
     if not triples:
         raise BadInput(f"{path}: no plays; expected lines `user TAB artist TAB plays`")
     users, artists, plays = np.array(triples, np.int64).T
-    return csr_matrix(
-        (
-            plays.astype(np.float32),
-            (np.unique(users, return_inverse=True)[1], np.unique(artists, return_inverse=True)[1]),
-        )
-    )
+    user, artist = (np.unique(ids, return_inverse=True)[1] for ids in (users, artists))
+    return csr_matrix((plays.astype(np.float32), (user, artist)))
 
 
 def published_plays(lake: Lake) -> csr_matrix:
@@ -145,32 +139,18 @@ def liking_of(listeners: Listeners, group: Int64) -> tuple[Float64, Int64]:
 def judge(listeners: Listeners, drawn: Int64, kind: str) -> dict[str, Any]:
     """Every strategy on the same groups: means, bootstrap intervals, and which sliders dominate which baseline."""
     names = (*STRATEGIES, *(f"alpha-{alpha:g}" for alpha in SLIDER))
-    learned = learn_calibration(listeners, drawn)
-    results: dict[str, list[list[float]]] = {name: [] for name in (*names, *OTHER_SCALES)}
+    results: dict[str, list[list[float]]] = {name: [] for name in (*names, RAW)}
     for group in progress(drawn, f"{kind} groups"):
         liking, unheard = liking_of(listeners, group)
         hits = listeners.truth[group][:, unheard].toarray() > 0
-        for name in names:
-            results[name].append(session_metrics(liking, hits, queue(name, liking, LENGTH)))
+        queues = {name: queue(name, liking, LENGTH) for name in names}
         raw = listeners.liking[np.ix_(group, unheard)].astype(np.float64)
-        chance = probability(liking.astype(np.float32), learned).astype(np.float64)
-        for name, scale in zip(OTHER_SCALES, (raw, chance), strict=True):
-            results[name].append(session_metrics(liking, hits, alpha_fair(scale, LENGTH, ALPHA)))
+        queues[RAW] = alpha_fair(raw, LENGTH, ALPHA)
+        for name, picks in queues.items():
+            results[name].append(session_metrics(liking, hits, picks))
     table = {name: np.array(rows) for name, rows in results.items()}
     report: dict[str, Any] = {name: _summary(rows) for name, rows in table.items()}
     return {"strategies": report, "dominated_by": {name: dominators(table, name) for name in STRATEGIES}}
-
-
-def learn_calibration(listeners: Listeners, drawn: Int64) -> Calibration:
-    """How likely a track of a given share is a held-out one, from listeners who are in none of the groups (from all, if too few are)."""
-    others = np.setdiff1d(np.arange(listeners.heard.shape[0]), drawn)[:TEACHERS]
-    shares, hits = [], []
-    for one in others if len(others) >= TEACHERS // 4 else np.arange(listeners.heard.shape[0])[:TEACHERS]:
-        liking, unheard = liking_of(listeners, np.array([one]))
-        best = np.argsort(-liking[0], kind="stable")[:TAUGHT]
-        shares.append(liking[0, best])
-        hits.append(listeners.truth[one][:, unheard[best]].toarray()[0] > 0)
-    return isotonic(np.concatenate(shares), np.concatenate(hits).astype(np.float64))
 
 
 def session_metrics(liking: Float64, hits: NDArray[np.bool_], picks: Int64) -> list[float]:
@@ -230,16 +210,11 @@ def _visit(liking: Float64, alpha: float, at_level: bool) -> tuple[float, float]
     joined = np.array([0] * half + [WINDOW] * (SIZE - half))
     picks = np.empty(0, np.int64)
     for present in (np.arange(half), np.arange(SIZE), np.arange(1, SIZE)):
-        heard = liking[np.ix_(present, picks)].astype(np.float32)
-        if at_level:
-            level = levels(heard, joined[present])
-        else:
-            level = np.array(
-                [
-                    levels(row[None, came:], np.zeros(1, np.int64))[0]
-                    for row, came in zip(heard, joined[present], strict=True)
-                ]
-            )
+        heard, came = liking[np.ix_(present, picks)].astype(np.float32), joined[present]
+        if not at_level:
+            heard[np.arange(len(picks)) < came[:, None]] = 0
+            came = np.zeros_like(came)
+        level = levels(heard, came)
         left = np.setdiff1d(np.arange(liking.shape[1]), picks)
         picks = np.append(picks, left[alpha_fair(liking[np.ix_(present, left)], WINDOW, alpha, level)])
     given = liking[:, picks]
@@ -248,17 +223,17 @@ def _visit(liking: Float64, alpha: float, at_level: bool) -> tuple[float, float]
     return float(second[half:].mean() / max(second[:half].mean(), 1e-9)), float(min(whole))
 
 
-def print_table(report: dict[str, Any]) -> None:
+def as_text(report: dict[str, Any]) -> str:
     """The report for a person."""
-    print(
-        f"{report['listeners']:,} listeners, {report['artists']:,} artists; {report['groups']} groups of {SIZE} of each kind"
-    )
+    lines = [f"{report['listeners']:,} listeners, {report['artists']:,} artists; "
+             f"{report['groups']} groups of {SIZE} of each kind"]  # fmt: skip
     for kind, found in report["kinds"].items():
-        print(f"\n{kind:18}{'mean':>8}{'min':>8}{'window':>8}{'no hit':>8}{'run':>7}   dominated by α")
+        lines.append(f"\n{kind:18}{'mean':>8}{'min':>8}{'window':>8}{'no hit':>8}{'run':>7}   dominated by α")
         for name, row in found["strategies"].items():
             by = ", ".join(f"{one['alpha']:g}" for one in found["dominated_by"].get(name, []))
-            print(f"{name:18}{row['mean']:8.3f}{row['min']:8.3f}{row['worst_window']:8.3f}{row['zero_hits']:8.3f}"
-                  f"{row['longest_run']:7.1f}   {by}")  # fmt: skip
+            lines.append(f"{name:18}{row['mean']:8.3f}{row['min']:8.3f}{row['worst_window']:8.3f}{row['zero_hits']:8.3f}"
+                         f"{row['longest_run']:7.1f}   {by}".rstrip())  # fmt: skip
     going = report["coming_and_going"]
-    print(f"\ncoming and going: a newcomer's first window gives {going['newcomer_share']:.2f} of what the others get "
-          f"({going['from_zero_share']:.2f} had he begun at zero)")  # fmt: skip
+    lines.append(f"\ncoming and going: a newcomer's first window gives {going['newcomer_share']:.2f} of what the others get "
+                 f"({going['from_zero_share']:.2f} had he begun at zero)")  # fmt: skip
+    return "\n".join(lines)

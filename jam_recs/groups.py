@@ -7,7 +7,6 @@ that all members like alike are exchangeable.
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -105,11 +104,13 @@ def _means(results: list[tuple[float, float]], ties: list[bool]) -> dict[str, fl
     return {"hr@10": float(hits.mean()), "ndcg@10": float(gains.mean()), "tie_share": float(np.mean(ties))}
 
 
-def print_table(report: dict[str, Any], out: Callable[[str], None] = print) -> None:
+def as_text(report: dict[str, Any]) -> str:
     """The report for a person, best first."""
-    out(f"{report['groups']:,} groups, {report['items']:,} items, {report['cases']:,} cases; "
+    rows = sorted(report["methods"].items(), key=lambda entry: -entry[1]["ndcg@10"])
+    return "\n".join([
+        f"{report['groups']:,} groups, {report['items']:,} items, {report['cases']:,} cases; "
         f"{report['leaking_pairs']:,} leaking pairs removed; tuned in {report['tune_s']:.1f} s, "
-        f"fitted in {report['fit_s']:.1f} s; ties in {report['tie_share']:.1%} of our cases")  # fmt: skip
-    out(f"{'method':16}{'HR@10':>9}{'NDCG@10':>9}")
-    for name, found in sorted(report["methods"].items(), key=lambda entry: -entry[1]["ndcg@10"]):
-        out(f"{name:16}{found['hr@10']:9.4f}{found['ndcg@10']:9.4f}")
+        f"fitted in {report['fit_s']:.1f} s; ties in {report['tie_share']:.1%} of our cases",
+        f"{'method':16}{'HR@10':>9}{'NDCG@10':>9}",
+        *(f"{name:16}{found['hr@10']:9.4f}{found['ndcg@10']:9.4f}" for name, found in rows),
+    ])  # fmt: skip

@@ -12,7 +12,7 @@ from base64 import b64encode
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import uvloop
@@ -28,16 +28,6 @@ QUEUE = 8
 """Tracks in each room's queue: what is voted on."""
 STEP_S = 0.001
 SETTLED_S = 0.5
-
-
-class Loaded(Protocol):
-    """A server under load."""
-
-    home: Path
-    port: int
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """POST /jam-recs/…"""
 
 
 class Heard(Struct):
@@ -116,7 +106,7 @@ class Load:
     """The counts of one run."""
 
     def __init__(self, rooms: int, members: int, rate: int, seconds: float) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop
         self.members, self.rate, self.seconds = members, rate, seconds
         self.warm_s = min(WARM_S, self.seconds)
         self.sockets: list[list[Socket]] = [[] for _ in range(rooms)]
@@ -167,26 +157,22 @@ class Load:
 
 def loadtest(rooms: int, members: int, rate: int, seconds: float, stalled: int = 0) -> dict[str, Any]:
     """`load_server` on a server process of its own, in a home of its own."""
-    with TemporaryDirectory(prefix="liner-jam-") as folder, ServerProcess(Path(folder), numbered=True) as server:
+    with TemporaryDirectory(prefix="liner-jam-") as folder, ServerProcess(Path(folder)) as server:
         return load_server(server, rooms, members, rate, seconds, stalled)
 
 
-def load_server(
-    server: Loaded, rooms: int, members: int, rate: int, seconds: float, stalled: int = 0
-) -> dict[str, Any]:
+def load_server(server: ServerProcess, rooms: int, members: int, rate: int, seconds: float,
+                stalled: int = 0) -> dict[str, Any]:  # fmt: skip
     """Offered and delivered rates, latencies in ms, order breaks and gaps. `stalled` rooms have a member who stops reading."""
     made = [server.post("/rooms", {"name": f"Host {number}"}) for number in range(rooms)]
-    report = uvloop.run(_run(server, made, members, rate, seconds, stalled))
+    report = uvloop.run(_run(server, made, Load(rooms, members, rate, seconds), stalled))
     return {**report, "log_bytes": (server.home / "jam_recs" / "rooms.log").stat().st_size}
 
 
-async def _run(
-    server: Loaded, made: list[dict[str, Any]], members: int, rate: int, seconds: float, stalled: int
-) -> dict[str, Any]:
-    load = Load(len(made), members, rate, seconds)
-    key = load_key(server.home / "jam_recs" / "key")
+async def _run(server: ServerProcess, made: list[dict[str, Any]], load: "Load", stalled: int) -> dict[str, Any]:
+    load.loop = asyncio.get_running_loop()
     beats = asyncio.create_task(_beat(load))  # from the first member on: a lease is 15 s
-    await _connect(load, server, made, key)
+    await _connect(load, server, made)
     for room in load.sockets:
         for number in range(QUEUE + 1):
             room[0].seq += 1
@@ -203,7 +189,8 @@ async def _run(
     return report_of(load, stalled)
 
 
-async def _connect(load: Load, server: Loaded, made: list[dict[str, Any]], key: bytes) -> None:
+async def _connect(load: Load, server: ServerProcess, made: list[dict[str, Any]]) -> None:
+    key = load_key(server.home / "jam_recs" / "key")
     expires = system_clock() + LIFE_MS
     for number, room in enumerate(made):
         tokens = [(room["member"], room["token"])]
@@ -212,14 +199,10 @@ async def _connect(load: Load, server: Loaded, made: list[dict[str, Any]], key: 
             tokens.append((member, sign(key, Token(room["room"], member, expires, Profile(f"Guest {guest}")))))
         for member, token in tokens:
             path = f"/jam-recs/rooms/{room['room']}/socket"
-            socket = Socket(load, number, member, path, token)
-            await load.loop.create_connection(partial(_same, socket), "127.0.0.1", server.port)
+            make = partial(Socket, load, number, member, path, token)
+            _, socket = await load.loop.create_connection(make, "127.0.0.1", server.port)
             load.sockets[number].append(socket)
         await asyncio.wait_for(asyncio.gather(*(socket.ready for socket in load.sockets[number])), 60)
-
-
-def _same(socket: Socket) -> Socket:
-    return socket
 
 
 async def _beat(load: Load) -> None:
@@ -239,28 +222,19 @@ def report_of(load: Load, stalled: int) -> dict[str, Any]:
     p50, p99 = (float(np.percentile(took, q)) for q in (50, 99)) if len(took) else (0.0, 0.0)
     expected = load.sent * load.members - (load.sent * stalled // len(load.sockets) if stalled else 0)
     return {
-        "rooms": len(load.sockets),
-        "members": load.members,
-        "stalled": stalled,
-        "offered_events_s": round(load.sent / load.seconds),
-        "delivered_messages_s": round(load.heard / load.seconds),
-        "delivered_share": round(load.heard / max(1, expected), 4),
-        "p50_ms": round(p50, 2),
-        "p99_ms": round(p99, 2),
-        "order_breaks": load.order_breaks,
-        "gaps": load.gaps,
-        "rejected": load.rejected,
-    }
+        "rooms": len(load.sockets), "members": load.members, "stalled": stalled,
+        "offered_events_s": round(load.sent / load.seconds), "delivered_messages_s": round(load.heard / load.seconds),
+        "delivered_share": round(load.heard / max(1, expected), 4), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2),
+        "order_breaks": load.order_breaks, "gaps": load.gaps, "rejected": load.rejected,
+    }  # fmt: skip
 
 
-def print_report(report: dict[str, Any]) -> None:
+def as_text(report: dict[str, Any]) -> str:
     """For a person."""
-    print(
-        f"{report['rooms']} rooms × {report['members']} members, {report['stalled']} of them stalled; durable before told"
-    )
-    print(f"offered    {report['offered_events_s']:>8,} events/s")
-    print(
-        f"delivered  {report['delivered_messages_s']:>8,} messages/s, {report['delivered_share']:.2%} of what was due"
-    )
-    print(f"latency    {report['p50_ms']:>8.2f} ms p50, {report['p99_ms']:.2f} ms p99, from the moment a wish was due")
-    print(f"order      {report['order_breaks']:>8,} breaks, {report['gaps']} gaps, {report['rejected']} rejected")
+    return (
+        "{rooms} rooms × {members} members, {stalled} of them stalled; durable before told\n"
+        "offered    {offered_events_s:>8,} events/s\n"
+        "delivered  {delivered_messages_s:>8,} messages/s, {delivered_share:.2%} of what was due\n"
+        "latency    {p50_ms:>8.2f} ms p50, {p99_ms:.2f} ms p99, from the moment a wish was due\n"
+        "order      {order_breaks:>8,} breaks, {gaps} gaps, {rejected} rejected"
+    ).format_map(report)

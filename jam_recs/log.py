@@ -242,15 +242,14 @@ def history(path: Path, room: str) -> Iterator[tuple[Op, State]]:
             yield op, state
 
 
-def history_until(path: Path, durable: State) -> tuple[bytes, State]:
-    """The ops that lead to `durable`, a JSON line each, and the state that they do lead to."""
+def export(path: Path, durable: State) -> bytes:
+    """The ops that lead to `durable`, a JSON line each."""
     lines: list[bytes] = []
-    state = empty(durable.room)
     for op, state in history(path, durable.room):
         lines.append(json.encode(op))
         if state == durable:
             break
-    return b"\n".join([*lines, b""]), state
+    return b"\n".join([*lines, b""])
 
 
 def encode_state(state: State) -> bytes:

@@ -136,11 +136,3 @@ def nearness(vectors: Any, rows: Any, row: int) -> Any:
         if product > 0:
             near[place] = product * product / (length * own_length)
     return near
-
-
-def guest_vector(catalogue: Catalogue, track_ids: Sequence[int], fallback: Float32) -> Float32:
-    """A member without an account: the mean of the tracks they named, or `fallback` (the mean listener) when none is known."""
-    rows = catalogue.rows(track_ids)
-    rows = rows[rows >= 0]
-    vector: Float32 = catalogue.vectors[rows].mean(axis=0) if len(rows) else fallback
-    return vector if vector.any() else fallback

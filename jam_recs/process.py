@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -12,8 +11,6 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from jam_recs.recommend import Library
-from jam_recs.records import Refill, State, Track
 from shared.errors import LinerError
 
 STARTS_WITHIN_S = 60.0
@@ -22,20 +19,16 @@ STARTS_WITHIN_S = 60.0
 class ServerProcess:
     """`liner jam-recs serve` on a free port of this machine."""
 
-    def __init__(self, home: Path, numbered: bool = False, port: int = 0) -> None:
+    def __init__(self, home: Path) -> None:
         """home: its LINER_HOME. Returns when it answers; LinerError when it does not."""
-        self.home, self.port, self._numbered = home, port or free_port(), numbered
+        self.home, self.port = home, free_port()
         self.start()
 
     def start(self) -> None:
         """Start it (again), on its log and its port."""
         command = [sys.executable, "-m", "shared", "jam-recs", "serve", "--port", str(self.port)]
-        self._process = subprocess.Popen(
-            command + ["--numbered"] * self._numbered,
-            env={**os.environ, "LINER_HOME": str(self.home)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        self._process = subprocess.Popen(command, env={**os.environ, "LINER_HOME": str(self.home)},
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
         wait_for(self.port, self._process)
 
     @property
@@ -50,11 +43,6 @@ class ServerProcess:
     def kill(self) -> None:
         """kill -9."""
         self._process.kill()
-        self._process.communicate()
-
-    def stop(self) -> None:
-        """Interrupt it, as Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
         self._process.communicate()
 
     def __enter__(self) -> "ServerProcess":
@@ -99,28 +87,3 @@ def post(address: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
             return answer
     except URLError as error:
         raise LinerError(f"POST {path}: {error}") from error
-
-
-class _Numbered:
-    """A catalogue of mere numbers."""
-
-    def track(self, track_id: int) -> Track:
-        return Track(track_id, f"Track {track_id}")
-
-    def find(self, _: str, limit: int) -> list[Track]:
-        return [self.track(number) for number in range(limit)]
-
-
-class _Unrecommended(Library):
-    """Nothing to retrieve, nothing to recommend."""
-
-    def missing(self, _: State) -> list[int]:
-        return []
-
-    def refill(self, _: State) -> Refill | None:
-        return None
-
-
-def numbered_library() -> Library:
-    """Tracks for a room under load: any number is one."""
-    return _Unrecommended(_Numbered())  # type: ignore[arg-type]

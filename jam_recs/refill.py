@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jam_recs import constraints
-from jam_recs.calibrate import share_of_ideal
 from jam_recs.catalogue import Catalogue, Float32, Rows
 from jam_recs.constraints import ARTIST_WINDOW, Rules
 from jam_recs.pool import POOL, Pool, in_turns, nearness, products
@@ -66,14 +65,13 @@ class Refill(NamedTuple):
     picks: tuple[Pick, ...]
     exhausted: bool
     levels: dict[int, float]  # member → what he has had lately, in likings, before the picks
-    filtered: dict[str, int]  # constraint → tracks that it took from the pools
 
 
 def refill(catalogue: Catalogue, session: Session, want: int, alpha: float = ALPHA, flow_cost: float = FLOW) -> Refill:
     """Up to `want` picks behind the queue. With nobody present there are none."""
     rules = rules_of(session)
     pools = [member.pool for member in session.members]
-    rows, filtered = allowed_rows(catalogue, in_turns(pools, len(catalogue.track_ids)), rules)
+    rows = allowed_rows(catalogue, in_turns(pools, len(catalogue.track_ids)), rules)
     front = _front(catalogue, session)
     liking = likings(catalogue, session, rows)
     level = level_now(catalogue, session)
@@ -89,22 +87,16 @@ def refill(catalogue: Catalogue, session: Session, want: int, alpha: float = ALP
         Pick(track, members[whom], tuple(zip(members, given, strict=True)), filters)
         for track, whom, given in zip(tracks, served.tolist(), shares, strict=True)
     )
-    return Refill(
-        tuple(picks),
-        len(chosen) < want,
-        dict(zip(members, level.tolist(), strict=True)),
-        filtered,
-    )
+    return Refill(tuple(picks), len(chosen) < want, dict(zip(members, level.tolist(), strict=True)))
 
 
-def allowed_rows(catalogue: Catalogue, offered: Rows, rules: Rules) -> tuple[Rows, dict[str, int]]:
-    """The first POOL of the offered rows that break no constraint, sorted; and how many each constraint took on the way."""
-    looked = offered[: 2 * POOL]
-    bits = constraints.broken(catalogue, looked, rules)
-    if (bits == 0).sum() < POOL and len(looked) < len(offered):
-        looked = offered
-        bits = constraints.broken(catalogue, looked, rules)
-    return np.sort(looked[bits == 0][:POOL]), constraints.counted(bits)
+def allowed_rows(catalogue: Catalogue, offered: Rows, rules: Rules) -> Rows:
+    """The first POOL of the offered rows that break no constraint, sorted."""
+    for looked in (offered[: 2 * POOL], offered):
+        allowed = looked[constraints.broken(catalogue, looked, rules) == 0][:POOL]
+        if len(allowed) == POOL or len(looked) == len(offered):
+            break
+    return np.sort(allowed)
 
 
 def rules_of(session: Session) -> Rules:
@@ -116,6 +108,15 @@ def rules_of(session: Session) -> Rules:
         session.history + session.queue,
         frozenset(member.market for member in session.members if member.market),
     )
+
+
+def share_of_ideal(scores: Float32, ideal: Float32) -> Float32:
+    """Scores float32[members, tracks] on one scale, or whoever listens most wins every vote: x_u·y_t grows with how much u listens.
+
+    As parts of what each member's own ideal queue gives, float32[members, 1]; at least 0, 1 and a little more for the very best.
+    """
+    share: Float32 = np.maximum(scores / ideal, 0).astype(np.float32)
+    return share
 
 
 def likings(catalogue: Catalogue, session: Session, rows: Rows) -> Float32:

@@ -11,11 +11,11 @@ queue, is told to resync, and gets the room whole when he reads again; the other
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from msgspec import Struct, field, json
 
-from jam_recs.log import SNAPSHOT_EVERY, Recovered
+from jam_recs.log import SNAPSHOT_EVERY, Log, Recovered
 from jam_recs.records import Body, Event, Op, Rejection, State
 from jam_recs.state import apply, empty, view
 from jam_recs.tokens import Bucket
@@ -31,21 +31,6 @@ RESET = b'{"type":"reset"}'
 
 Reply = Event | Rejection
 Tell = Callable[[bytes], None]
-
-
-class Appender(Protocol):
-    """The part of the log that rooms need."""
-
-    epoch: int
-
-    def append_op(self, op: Op) -> None:
-        """Collect an op for the next batch."""
-
-    def append_state(self, state: State) -> None:
-        """Collect a snapshot."""
-
-    def take(self) -> list[tuple[bytes, bytes]]:
-        """What was collected."""
 
 
 class Seat(Struct, eq=False):
@@ -136,7 +121,7 @@ class Batch(NamedTuple):
 class Rooms:
     """All rooms of this process."""
 
-    def __init__(self, log: Appender, recovered: Recovered) -> None:
+    def __init__(self, log: Log, recovered: Recovered) -> None:
         self._log = log
         self.rooms: dict[str, Room] = {}
         self.pending: list[Pending] = []

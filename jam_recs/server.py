@@ -17,7 +17,7 @@ from msgspec import json
 
 from jam_recs.log import Log, LogFull, Recovered
 from jam_recs.recommend import REASONS, Library
-from jam_recs.records import ROOM, Body, Create, Ended, Event, Join, Lapse, Profile, Rejection, Rights
+from jam_recs.records import ROOM, Body, Create, Ended, Event, Join, Lapse, Profile, Rejection, Rights, Track
 from jam_recs.room import Room, Rooms, Seat
 from jam_recs.tokens import load_key
 from shared.clock import Clock
@@ -92,6 +92,10 @@ class Server:
         if len(self.rooms.rooms) >= MAX_ROOMS:
             raise LinerError(f"this server holds {MAX_ROOMS:,} rooms; start another with its own LINER_HOME")
         _accept(await self.ask(name, member, Create(profile, rights)))
+
+    def track(self, track_id: int) -> Track:
+        """What the catalogue knows of a track, NotFound for an unknown one; where none is published, tracks are mere numbers."""
+        return self.library.catalogue.track(track_id) if self.library else Track(track_id, f"Track {track_id}")
 
     def room(self, name: str) -> Room:
         """A room that is durable; NotFound otherwise."""

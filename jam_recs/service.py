@@ -3,8 +3,8 @@
     POST /jam-recs/rooms                     a room, its host's token, an invitation
     POST /jam-recs/rooms/{room}/members      an invitation becomes a token of one's own
     WS   /jam-recs/rooms/{room}/socket       {"token", "version"} within 5 s; then wishes with their ids, heartbeats; events come back
-    GET  /jam-recs/rooms/{room}/export       the room's ops, a JSON line each; …/replay: the log replayed beside the room
     POST /jam-recs/rooms/{room}/qr           the party's link as a picture
+    GET  /jam-recs/rooms/{room}/export       the room's ops, a JSON line each
     GET  /jam-recs/tracks?q=…                tracks to add
 
 The socket never awaits another member: each has a sender of his own, fed by his seat's queue.
@@ -24,24 +24,10 @@ from fastapi.concurrency import run_in_threadpool
 from msgspec import DecodeError, Struct, ValidationError, json, to_builtins
 from pydantic import BaseModel, Field
 
-from jam_recs.log import history_until, state_hash
+from jam_recs import records as r
+from jam_recs.log import export
 from jam_recs.names import clean_name, link_of, qr_of
 from jam_recs.recommend import Library
-from jam_recs.records import (
-    Add,
-    Handover,
-    Kick,
-    Leave,
-    Move,
-    Number,
-    Profile,
-    Rejection,
-    Remove,
-    Rights,
-    SetRights,
-    Skip,
-    Vote,
-)
 from jam_recs.room import Room, Seat
 from jam_recs.server import Server, sit, stand_up
 from jam_recs.tokens import LIFE_MS, Bucket, Denied, Token, new_member, sign, verify
@@ -58,21 +44,21 @@ log = logging.getLogger("liner.jam_recs")
 class AddById(Struct, frozen=True, tag="add"):
     """The client's `add`: the catalogue knows the rest."""
 
-    track_id: Number
+    track_id: r.Number
 
 
 class Hello(Struct, frozen=True, tag="hello"):
     """The first frame: who comes, and at which version he stands (0: new)."""
 
     token: str
-    version: Number = 0
+    version: r.Number = 0
 
 
 class Ask(Struct, frozen=True, tag="ask"):
     """A wish and its number."""
 
     seq: int
-    wish: AddById | Vote | Skip | Move | Remove | Handover | SetRights | Kick | Leave
+    wish: AddById | r.Vote | r.Skip | r.Move | r.Remove | r.Handover | r.SetRights | r.Kick | r.Leave
 
 
 class Beat(Struct, frozen=True, tag="beat"):
@@ -93,9 +79,9 @@ class Guest(BaseModel):
     minor: bool = False
     vetoed_artists: list[Annotated[int, Field(ge=0, le=2**31 - 1)]] = Field(default_factory=list, max_length=200)
 
-    def profile(self) -> Profile:
+    def profile(self) -> r.Profile:
         """As the room keeps it."""
-        return Profile(clean_name(self.name), self.user_id, self.market, self.minor, tuple(self.vetoed_artists))
+        return r.Profile(clean_name(self.name), self.user_id, self.market, self.minor, tuple(self.vetoed_artists))
 
 
 class Invitation(BaseModel):
@@ -109,16 +95,17 @@ class Invited(Guest, Invitation):
 
 
 class Parties:
-    """The server of this process, opened at its first use: a console that nobody asks for a party takes no log."""
+    """The doors to this process's server, which is opened at its first use: a console that nobody asks for a party takes no log."""
 
-    def __init__(self, engines: Engines, library: Library | None = None) -> None:
-        self._engines, self._library = engines, library
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self._library: Library | None = None
         self._opening = Lock()
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.sockets = 0
+        self._sockets = 0
 
-    def library(self) -> Library | None:
+    def _find_library(self) -> Library | None:
         """The catalogue, if it was published; ready to pick at once."""
         from jam_recs.recommend import open_library
 
@@ -131,7 +118,7 @@ class Parties:
         return self._library
 
     def _open(self) -> None:
-        library = self.library()
+        library = self._find_library()
         home = self._engines.settings.home / "jam_recs"
         with self._opening:
             if self._server is None:
@@ -156,75 +143,62 @@ class Parties:
             await self._server.stop()
             self._server = None
 
+    async def _opened_by(self, token: str, room: str) -> Server:
+        """The server, if the token opens the room."""
+        server = await self.server()
+        try:
+            verify(server.key, token, room, server.now_ms())
+        except Denied as error:
+            raise HTTPException(403, str(error)) from None
+        return server
 
-def router(engines: Engines, library: Library | None = None) -> APIRouter:
-    """The routes, over the rooms in `engines`' home."""
-    parties = Parties(engines, library)
-    api = APIRouter(tags=["jam-recs"], lifespan=parties.lifespan, prefix="/jam-recs")
-
-    @api.post("/rooms")
-    async def create(guest: Guest, request: Request) -> dict[str, Any]:
+    async def create(self, guest: Guest, request: Request) -> dict[str, Any]:
         """Make a party; its maker is host."""
-        server = await parties.server()
+        server = await self.server()
         name, member, profile = token_hex(5), new_member(), guest.profile()
-        await server.create(name, member, profile, Rights())
+        await server.create(name, member, profile, r.Rights())
         expires = server.now_ms() + LIFE_MS
         invite = sign(server.key, Token(name, 0, expires))
         link = link_of(str(request.base_url), name, invite)
         token = sign(server.key, Token(name, member, expires, profile))
         return {"room": name, "member": member, "token": token, "invite": invite, "link": link}
 
-    @api.post("/rooms/{room}/members")
-    async def invited(room: str, guest: Invited) -> dict[str, Any]:
+    async def invited(self, room: str, guest: Invited) -> dict[str, Any]:
         """A token for whoever holds the invitation."""
-        server = await parties.server()
-        _allowed(server, guest.invite, room)
+        server = await self._opened_by(guest.invite, room)
         member = new_member()
         token = sign(server.key, Token(room, member, server.now_ms() + LIFE_MS, guest.profile()))
         return {"room": server.room(room).durable.room, "member": member, "token": token}
 
-    @api.post("/rooms/{room}/qr")
-    async def code(room: str, invited: Invitation, request: Request) -> Response:
+    async def code(self, room: str, invited: Invitation, request: Request) -> Response:
         """The party's link as an SVG that a phone's camera reads; it takes a tenth of a second, so it is drawn aside."""
-        _allowed(await parties.server(), invited.invite, room)
+        await self._opened_by(invited.invite, room)
         drawn = await run_in_threadpool(qr_of, link_of(str(request.base_url), room, invited.invite))
         return Response(drawn, media_type="image/svg+xml")
 
-    @api.get("/rooms/{room}/replay")
-    async def replay(room: str, token: str = Query(max_length=4_096)) -> dict[str, Any]:
-        """The state hash of the room in memory, and of the log replayed from its first op."""
-        server = await parties.server()
-        _allowed(server, token, room)
-        durable = server.room(room).durable
-        _, replayed = await run_in_threadpool(history_until, server.log.path, durable)
-        return {"version": durable.version, "room": state_hash(durable), "log": state_hash(replayed)}
-
-    @api.get("/rooms/{room}/export")
-    async def export(room: str, token: str = Query(max_length=4_096)) -> Response:
-        """Every op of the room, a JSON line each: replaying them gives the room to the byte."""
-        server = await parties.server()
-        _allowed(server, token, room)
-        lines, _ = await run_in_threadpool(history_until, server.log.path, server.room(room).durable)
+    async def export(self, room: str, token: str = Query(max_length=4_096)) -> Response:
+        """Every op of the room that the log still has, a JSON line each."""
+        server = await self._opened_by(token, room)
+        lines = await run_in_threadpool(export, server.log.path, server.room(room).durable)
         return Response(lines, media_type="application/x-ndjson")
 
-    @api.get("/tracks")
-    async def tracks(q: str = Query("", max_length=200)) -> list[dict[str, Any]]:
+    async def tracks(self, q: str = Query("", max_length=200)) -> list[dict[str, Any]]:
         """Tracks to add: title or artist holds the text."""
-        library = await run_in_threadpool(parties.library)
+        library = await run_in_threadpool(self._find_library)
         if library is None:
             raise NotFound("no tracks are published; run `liner jam-recs demo` once")
         found: list[dict[str, Any]] = to_builtins(library.catalogue.find(q, 20))
         return found
 
-    @api.websocket("/rooms/{room}/socket")
-    async def socket(websocket: WebSocket, room: str) -> None:
+    async def socket(self, websocket: WebSocket, room: str) -> None:
+        """A member's place in the room, for as long as the line holds."""
         await websocket.accept()
-        if parties.sockets >= MAX_SOCKETS:
+        if self._sockets >= MAX_SOCKETS:
             await websocket.close(FULL, "this server has all the listeners it can take")
             return
-        parties.sockets += 1
+        self._sockets += 1
         try:
-            await _attend(await parties.server(), websocket, room)
+            await _attend(await self.server(), websocket, room)
         except WebSocketDisconnect:
             pass
         except TimeoutError:
@@ -232,16 +206,20 @@ def router(engines: Engines, library: Library | None = None) -> APIRouter:
         except LinerError as error:
             await websocket.close(DENIED, str(error)[:120])
         finally:
-            parties.sockets -= 1
+            self._sockets -= 1
 
+
+def router(engines: Engines) -> APIRouter:
+    """The routes, over the rooms in `engines`' home."""
+    parties = Parties(engines)
+    api = APIRouter(tags=["jam-recs"], lifespan=parties.lifespan, prefix="/jam-recs")
+    api.post("/rooms")(parties.create)
+    api.post("/rooms/{room}/members")(parties.invited)
+    api.post("/rooms/{room}/qr")(parties.code)
+    api.get("/rooms/{room}/export")(parties.export)
+    api.get("/tracks")(parties.tracks)
+    api.websocket("/rooms/{room}/socket")(parties.socket)
     return api
-
-
-def _allowed(server: Server, token: str, room: str) -> Token:
-    try:
-        return verify(server.key, token, room, server.now_ms())
-    except Denied as error:
-        raise HTTPException(403, str(error)) from None
 
 
 async def _attend(server: Server, websocket: WebSocket, name: str) -> None:
@@ -302,25 +280,21 @@ def _heard(server: Server, room: Room, seat: Seat, bucket: Bucket, text: str) ->
     if isinstance(asked, Beat):
         seat.put(BEAT)
     elif not bucket.take(server.now_ms()):
-        seat.put(json.encode(Rejection(asked.seq if asked else 0, "slow_down", version)))
+        seat.put(json.encode(r.Rejection(asked.seq if asked else 0, "slow_down", version)))
     elif asked is None or not 0 < asked.seq < 2**53:
-        seat.put(json.encode(Rejection(0, "malformed", version)))
+        seat.put(json.encode(r.Rejection(0, "malformed", version)))
     else:
         _wished(server, room, seat, asked)
 
 
 def _wished(server: Server, room: Room, seat: Seat, asked: Ask) -> None:
-    wish = asked.wish
-    if isinstance(wish, AddById):
+    body: Any = asked.wish
+    if isinstance(body, AddById):
         try:
-            if server.library is None:
-                raise NotFound("no catalogue")
-            body: Any = Add(server.library.catalogue.track(wish.track_id))
+            body = r.Add(server.track(body.track_id))
         except NotFound:
-            seat.put(json.encode(Rejection(asked.seq, "no_such_track", room.durable.version)))
+            seat.put(json.encode(r.Rejection(asked.seq, "no_such_track", room.durable.version)))
             return
-    else:
-        body = wish
 
     def tell(frame: bytes) -> None:
         if not frame.startswith(b'{"type":"event"') or b'"kind":"again"' in frame:  # his own event stands in his queue

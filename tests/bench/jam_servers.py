@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from jam_recs import log, room, service
-from jam_recs.process import free_port, numbered_library, post, wait_for
+from jam_recs.process import free_port, post, wait_for
 from jam_recs.server import tune_process
 from shared.bootstrap import Engines
 from shared.settings import Settings
@@ -96,7 +96,7 @@ def serve(name, home, port):
     PARTS[name]()
     tune_process()
     app = FastAPI()
-    app.include_router(service.router(Engines(Settings(home=Path(home))), numbered_library()))
+    app.include_router(service.router(Engines(Settings(home=Path(home)))))
     uvicorn.run(
         app, port=port, log_level="error", access_log=False, ws="websockets-sansio", ws_per_message_deflate=False,
         ws_ping_interval=None, backlog=4096,

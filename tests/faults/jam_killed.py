@@ -6,7 +6,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from jam_recs import member, service  # noqa: F401  imported once, in the parent of all that are killed
-from jam_recs.process import numbered_library
 from jam_recs.service import router
 from shared.bootstrap import Engines
 from shared.settings import Settings
@@ -15,7 +14,7 @@ from shared.settings import Settings
 def serve(home, port):
     """Serve the rooms of `home` until killed."""
     app = FastAPI()
-    app.include_router(router(Engines(Settings(home=Path(home))), numbered_library()))
+    app.include_router(router(Engines(Settings(home=Path(home)))))
     uvicorn.run(
         app, port=port, log_level="error", access_log=False, ws="websockets-sansio", ws_per_message_deflate=False
     )

@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from jam_recs import fairness as f
-from jam_recs.calibrate import Calibration, isotonic, probability, share_of_ideal
+from jam_recs.refill import share_of_ideal
 from shared.cli import main
 from shared.errors import BadInput, NotFound
 from shared.lake import Lake
@@ -71,16 +71,6 @@ def test_a_newcomer_at_the_groups_level_takes_less_than_one_who_begins_at_zero(l
     found = f.coming_and_going(listeners, f.draw_groups(listeners, "random", 12, 5))
     assert found["newcomer_share"] < found["from_zero_share"]
     assert found["least"] > 0
-
-
-def test_calibration_is_monotone_and_keeps_the_order():
-    learned = isotonic(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.0, 1.0, 0.0, 1.0]))
-    assert learned.probability.tolist() == [0, 0.5, 1]
-    assert learned.share.tolist() == pytest.approx([0.1, 0.25, 0.4])
-    assert probability(np.array([0.0, 0.25, 9.0], np.float32), learned).tolist() == pytest.approx([0, 0.5, 1])
-    assert isinstance(learned, Calibration)
-    with pytest.raises(ValueError, match="no observations"):
-        isotonic(np.empty(0), np.empty(0))
 
 
 def test_a_heavy_listeners_scores_are_brought_to_one_scale():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jam_recs.pool import Pool, best, guest_vector, in_turns, join, products, score_all
+from jam_recs.pool import Pool, best, in_turns, join, products, score_all
 from tests.jam_recs.rooms import catalogue
 
 
@@ -57,15 +57,6 @@ def test_an_unknown_listener_and_one_who_never_played_are_the_mean_listener():
     np.testing.assert_array_equal(known.listener(10**9), mean)
     known.users[2] = 0
     np.testing.assert_array_equal(known.listener(2), known.users.mean(axis=0))
-
-
-def test_a_guest_with_one_track_likes_what_is_like_it():
-    known = catalogue()
-    fallback = known.listener(-1)
-    np.testing.assert_array_equal(guest_vector(known, [70], fallback), known.vectors[7])
-    np.testing.assert_array_equal(guest_vector(known, [71], fallback), fallback)  # no such track
-    known.vectors[:] /= np.linalg.norm(known.vectors, axis=1, keepdims=True)
-    assert join(known, guest_vector(known, [70], fallback)).rows[0] == 7
 
 
 @pytest.mark.parametrize("vector", [np.full(4, np.nan), np.zeros(3), np.full(4, np.inf)])
