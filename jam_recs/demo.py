@@ -82,24 +82,22 @@ class Party:
         await self.arrive()
         host = self.guests[0]
         await host.until(lambda view: len(view.queue) > 4 and view.now is not None)
-        await asyncio.sleep(SETTLED_S)
-        self.show_queue(host)
         fair = await self.compare_sliders(host)
         await self.wish_and_vote()
         await asyncio.sleep(SETTLED_S)
-        self.show_queue(host)
+        self.say("")
+        for item in host.view.queue[:8] if host.view else ():
+            self.say(f"  {self.line(item)}")
         before = await self.wish_while_killed()
-        views = [await guest.until(lambda view: view.version >= self.newest()) for guest in self.guests]
-        if any(view != views[0] for view in views):
+        while len({guest.view.version for guest in self.guests if guest.view}) > 1:
+            await asyncio.sleep(SETTLED_S)
+        view = host.view
+        if any(guest.view != view for guest in self.guests):
             raise CheckFailed("the members hold different rooms at one version")
         for guest in self.guests:
             await guest.stop()
         replies = {(guest.member, seq): reply for guest in self.guests for seq, reply in guest.replies.items()}
-        return {"room": views[0], "replies": replies, "after_restart": len(replies) - before, "fairness": fair}
-
-    def newest(self) -> int:
-        """The highest version that any member has heard of."""
-        return max(guest.view.version for guest in self.guests if guest.view)
+        return {"room": view, "replies": replies, "after_restart": len(replies) - before, "fairness": fair}
 
     async def arrive(self) -> None:
         """The host makes the party, the others follow its link."""
@@ -122,8 +120,9 @@ class Party:
             rights = {"add": True, "skip": True, "move": True, "explicit": True, "alpha_tenths": alpha}
             await host.wish(type="rights", rights=rights)
             await asyncio.sleep(SETTLED_S)
-            view = await host.until(bool)
-            found[title] = shares_of(view, self.names)
+            rows = [dict(item.shares) for item in host.view.queue if item.shares] if host.view else []
+            found[title] = {name: sum(row.get(member, 0) for row in rows) // max(1, len(rows))
+                            for member, name in self.names.items()}  # fmt: skip
             shown = "  ".join(f"{name} {share / 1000:.2f}" for name, share in found[title].items())
             self.say(f"queue, {title:<18} {shown}")
         return found
@@ -184,26 +183,10 @@ class Party:
             now = event.change.now.item if event.change.now else None
             self.say(f"  v{event.version:<4} {who:<9} {event.kind}" + (f" → now: {self.line(now)}" if now else ""))
 
-    def show_queue(self, guest: Guest) -> None:
-        """The queue as the host sees it."""
-        assert guest.view is not None
-        self.say("\n" + " " * 64 + "  ".join(f"{name:>5}" for name in self.names.values()))
-        for item in guest.view.queue[:8]:
-            given = dict(item.shares)
-            likings = "  ".join(f"{given[m] / 1000:5.2f}" if m in given else "    –" for m in self.names)
-            self.say(f"  {self.line(item):<62}{likings}")
-        self.say("")
-
     def line(self, item: Item) -> str:
         """A track, and whose it is."""
         whose = f"wished by {self.names[item.added_by]}" if item.added_by else f"for {self.names.get(item.served, '?')}"
         return f"{item.track.title[:26]} · {item.track.artist[:18]} ({whose})"
-
-
-def shares_of(view: View, names: dict[int, str]) -> dict[str, int]:
-    """Each member's mean liking of the recommended tracks in the queue, in thousandths."""
-    rows = [dict(item.shares) for item in view.queue if item.shares]
-    return {name: round(sum(row.get(member, 0) for row in rows) / max(1, len(rows))) for member, name in names.items()}
 
 
 def check_answers(path: Path, view: View, replies: dict[tuple[int, int], Any]) -> dict[str, Any]:

@@ -6,8 +6,6 @@ worst-off member's, the worst of any window of 8 tracks, the share of members wi
 track that the member likes. In a third kind of session members come and go.
 """
 
-import csv
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from jam_recs.closed_form import ease_scores, fit_ease
+from jam_recs.group_files import read_numbers
 from jam_recs.rerank import ALPHA, levels
 from jam_recs.strategies import STRATEGIES, alpha_fair, queue
 from shared.errors import BadInput, NotFound
@@ -30,7 +29,6 @@ LENGTH, WINDOW, SIZE, GROUPS = 24, 8, 6, 200
 ARTISTS, HIDDEN_SHARE = 3_000, 0.4
 REGULARISATION = 150.0  # of 50 … 300, the best precision of 24 on the held-out plays
 LEAST_ARTISTS = 10  # of a listener who may be drawn
-MAX_ID = 10_000_000
 SLIDER = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 RAW = "alpha-3 raw"  # ours on scores that nobody brought to one scale
 KINDS = ("random", "outlier")
@@ -58,19 +56,8 @@ def fairness(plays: csr_matrix, groups: int = GROUPS, seed: int = 1) -> dict[str
 
 
 def read_plays(path: Path) -> csr_matrix:
-    """Plays float32[users, artists] in the order of the ids; BadInput names line and field. A header is allowed."""
-    triples = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, row in enumerate(csv.reader(file, delimiter="\t"), 1):
-                if not row or (number == 1 and not row[0].strip().isdigit()):
-                    continue
-                triples.append(_triple(path, number, row))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{path}: not readable as text with tabs ({str(error)[:120]})") from error
-    if not triples:
-        raise BadInput(f"{path}: no plays; expected lines `user TAB artist TAB plays`")
-    users, artists, plays = np.array(triples, np.int64).T
+    """Plays float32[users, artists] in the order of the ids; BadInput names line and field."""
+    users, artists, plays = np.array(read_numbers(path, 3, "user artist plays", 3), np.int64).T
     user, artist = (np.unique(ids, return_inverse=True)[1] for ids in (users, artists))
     return csr_matrix((plays.astype(np.float32), (user, artist)))
 
@@ -82,14 +69,6 @@ def published_plays(lake: Lake) -> csr_matrix:
     counts = lake.dataset("discover_weekly/by_user").table(["user_row", "recording_row", "plays"])
     user, recording, plays = (counts[name].to_numpy() for name in counts.column_names)
     return csr_matrix((plays.astype(np.float32), (user, recording)))
-
-
-def _triple(path: Path, number: int, row: Sequence[str]) -> tuple[int, int, int]:
-    for name, text in zip(("user", "artist", "plays"), [*row, "", ""], strict=False):
-        if not (text.strip().isascii() and text.strip().isdigit() and int(text) <= MAX_ID):
-            raise BadInput(f"{path}: line {number}, field {name!r}: got {text!r}; expected a whole number, 0 … {MAX_ID}, "
-                           "lines are `user TAB artist TAB plays`")  # fmt: skip
-    return int(row[0]), int(row[1]), int(row[2])
 
 
 def prepare(plays: csr_matrix, seed: int) -> Listeners:

@@ -22,7 +22,6 @@ from shared.errors import BadInput
 
 MAX_ID = 10_000_000
 FILES = ("groupMember", "userRatingTrain", "groupRatingTrain", "groupRatingTest", "groupRatingNegative")
-NUMBER = re.compile(r"-?\d+")
 Pairs = list[tuple[int, int]]
 Int64 = NDArray[np.int64]
 
@@ -53,9 +52,10 @@ class Split(NamedTuple):
 def read_folder(folder: Path) -> Split:
     """Read a folder; BadInput names file, line and field. File names may carry a prefix, `mafengwo_groupMember.txt`."""
     paths = [_find(folder, name) for name in FILES]
-    members = [(group, user) for group, users in _members(paths[0]) for user in users]
-    chosen, group_chosen, tests = (_pairs(path) for path in paths[1:4])
-    negatives = _negatives(paths[4])
+    members = [(row[0], user) for row in read_numbers(paths[0], 2, "group member,member,…") for user in row[1:]]
+    # a rating behind the two ids may be any text
+    chosen, group_chosen, tests = ([(a, b) for a, b in read_numbers(path, 2, "id item", 2)] for path in paths[1:4])
+    negatives = {(row[0], row[1]): row[2:] for row in read_numbers(paths[4], 3, "(group,item) item item …")}
     known = set(group_chosen)
     cases, leaking = [], 0
     for line, pair in enumerate(tests, 1):
@@ -96,46 +96,26 @@ def _find(folder: Path, name: str) -> Path:
     return found[0]
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """(number, text) of the lines that hold something."""
+def read_numbers(path: Path, least: int, what: str, most: int | None = None) -> list[list[int]]:
+    """The first `most` fields of each line that holds something, whole numbers 0 … MAX_ID, at least `least`. BadInput names the line."""
     try:
-        text = path.read_text("utf-8-sig")
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not readable as text ({str(error)[:120]})") from error
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if not lines:
-        raise BadInput(f"{path}: empty; expected at least one line")
-    return lines
+    held = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if held and not re.search(r"\d", held[0][1]):
+        held.pop(0)  # a header
+    rows = [_row(path, number, line, least, what, most) for number, line in held]
+    if not rows:
+        raise BadInput(f"{path}: empty; expected lines `{what}`")
+    return rows
 
 
-def _numbers(path: Path, line: int, text: str, least: int, what: str) -> list[int]:
-    """The whole numbers of a line, at least `least`, each an id."""
-    fields = re.split(r"[\s,()]+", text.strip(" \t(),"))
-    wrong = next((field for field in fields if not NUMBER.fullmatch(field)), None)
-    if wrong is not None or len(fields) < least:
-        got = f"field {wrong!r}" if wrong is not None else f"{len(fields)} fields"
-        raise BadInput(f"{path}: line {line}: {got}; expected {what}, whole numbers")
-    values = [int(field) for field in fields]
-    absurd = next((value for value in values if not 0 <= value <= MAX_ID), None)
-    if absurd is not None:
-        raise BadInput(f"{path}: line {line}: id {absurd}; expected 0 … {MAX_ID}; number users and items from 0")
-    return values
-
-
-def _members(path: Path) -> list[tuple[int, list[int]]]:
-    rows = [_numbers(path, line, text, 2, "group member,member,…") for line, text in _lines(path)]
-    return [(row[0], row[1:]) for row in rows]
-
-
-def _pairs(path: Path) -> Pairs:
-    """The first two fields of each line; a rating behind them may be any text."""
-    pairs = []
-    for line, text in _lines(path):
-        first, second = _numbers(path, line, " ".join(re.split(r"[\s,]+", text.strip())[:2]), 2, "id item")
-        pairs.append((first, second))
-    return pairs
-
-
-def _negatives(path: Path) -> dict[tuple[int, int], list[int]]:
-    rows = [_numbers(path, line, text, 3, "(group,item) item item …") for line, text in _lines(path)]
-    return {(row[0], row[1]): row[2:] for row in rows}
+def _row(path: Path, line: int, text: str, least: int, what: str, most: int | None) -> list[int]:
+    fields = re.split(r"[\s,()]+", text.strip(" \t(),"))[:most]
+    for field in fields:
+        if not (field.isascii() and field.isdigit() and int(field) <= MAX_ID):
+            raise BadInput(f"{path}: line {line}: field {field!r}; expected {what}, whole numbers, 0 … {MAX_ID}")
+    if len(fields) < least:
+        raise BadInput(f"{path}: line {line}: {len(fields)} fields; expected {what}")
+    return [int(field) for field in fields]

@@ -14,23 +14,18 @@ const REFUSALS = {
 };
 let seat = null, names = new Map(), searched = 0, painting = false;
 
-const [room, invite] = split(location.hash.slice(1));
+const [, room, invite] = location.hash.match(/^#([^.]+)\.(.+)$/) ?? [];
 if (room) {
   $("door-title").textContent = $("enter").textContent = "Join the party";
   const kept = sessionStorage.getItem(`jam:${room}`);
   if (kept) attend(JSON.parse(kept));
 }
 
-function split(text) {
-  const dot = text.indexOf(".");
-  return dot < 0 ? ["", ""] : [text.slice(0, dot), text.slice(dot + 1)];
-}
+const send = (path, body) =>
+  fetch(`/jam-recs${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 
 async function post(path, body) {
-  const response = await fetch(`/jam-recs${path}`, {
-    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
-  });
-  const answer = await response.json();
+  const response = await send(path, body), answer = await response.json();
   if (!response.ok) throw new Error(answer.error ?? (typeof answer.detail === "string" ? answer.detail : "please check what you typed"));
   return answer;
 }
@@ -62,9 +57,7 @@ function attend(card) {
 }
 
 async function drawCode({ room: name, invite: held }) {
-  const response = await fetch(`/jam-recs/rooms/${name}/qr`, {
-    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ invite: held }),
-  });
+  const response = await send(`/rooms/${name}/qr`, { invite: held });
   if (response.ok) $("qr").src = `data:image/svg+xml,${encodeURIComponent(await response.text())}`;
 }
 
@@ -150,10 +143,6 @@ $("host").addEventListener("change", () => {
 });
 $("skip").addEventListener("click", () => seat.wish({ type: "skip", item: Number($("skip").dataset.item) }));
 $("leave").addEventListener("click", () => seat.leave());
-$("copy").addEventListener("click", async () => {
-  await navigator.clipboard.writeText($("link").href);
-  say("The link is in your clipboard.");
-});
 
 $("search").addEventListener("input", async () => {
   const mine = ++searched, text = $("search").value.trim();

@@ -42,19 +42,18 @@ function fill(row, item, state, room) {
   row.classList.toggle("wished", Boolean(item.added_by));
   shares(row.querySelector(".shares"), item, names);
   for (const side of ["up", "down"]) {
-    const button = row.querySelector(`.${side}`), votes = item[side] ?? [];
-    button.querySelector("b").textContent = votes.length || "";
-    button.setAttribute("aria-pressed", String(votes.includes(me)));
-    button.setAttribute("aria-label", `Vote ${side}: ${item.track.title}, ${votes.length} so far`);
+    const votes = item[side] ?? [];
+    label(row, side, `Vote ${side}: ${item.track.title}, ${votes.length} so far`).querySelector("b").textContent = votes.length || "";
+    row.querySelector(`.${side}`).setAttribute("aria-pressed", String(votes.includes(me)));
   }
-  label(row, "handle", `Move ${item.track.title}: arrow keys`, mine);
-  label(row, "remove", `Remove ${item.track.title}`, mine);
+  label(row, "handle", `Move ${item.track.title}: arrow keys`).disabled = !mine;
+  label(row, "remove", `Remove ${item.track.title}`).disabled = !mine;
 }
 
-function label(row, name, text, allowed) {
+function label(row, name, text) {
   const button = row.querySelector(`.${name}`);
   button.setAttribute("aria-label", text);
-  button.disabled = !allowed;
+  return button;
 }
 
 function shares(place, item, names) {

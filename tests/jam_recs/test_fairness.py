@@ -86,14 +86,14 @@ def test_without_a_file_and_without_a_week_the_verb_says_what_to_do(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no plays"),
-        ("user\tartist\tplays\n", "no plays"),
-        ("1\t2\t3\n1\t2\n", r"line 2, field 'plays': got ''"),
-        ("1\t2\t-3\n", r"line 1, field 'plays': got '-3'"),
-        ("1\tABBA\t3\n", r"line 1, field 'artist': got 'ABBA'"),
-        ("1 2 3\n", r"line 1, field 'artist'|no plays"),
-        ("1\t2\t99999999999\n", r"field 'plays'"),
-        ("1\t2\t3\n", "1 artists; expected at least|0 listeners"),
+        ("", "plays.tsv: empty; expected lines `user artist plays`"),
+        ("user\tartist\tplays\n", "empty"),
+        ("1\t2\t3\n1\t2\n", r"line 2: 2 fields; expected user artist plays"),
+        ("1\t2\t-3\n", r"line 1: field '-3'; expected user artist plays, whole numbers"),
+        ("1\tABBA\t3\n", r"line 1: field 'ABBA'"),
+        ("1\t2\tNaN\n", r"line 1: field 'NaN'"),
+        ("1\t2\t99999999999\n", r"line 1: field '99999999999'"),
+        ("user\tartist\tplays\n1\t2\t3\n", "0 listeners of 10 artists and more, 1 artists; expected at least"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, text, message):

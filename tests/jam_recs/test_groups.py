@@ -64,13 +64,13 @@ def test_file_names_may_carry_a_prefix_and_fields_tabs(folder):
         ("groupMember", "1 2,3\n2 4,5\n", "group 0 is tested but has no members"),
         ("groupMember", "", "groupMember.txt: empty"),
         ("groupRatingTrain", "0 0\n\n1\n", r"groupRatingTrain.txt: line 3: 1 fields"),
-        ("groupRatingTrain", "0 -4\n", r"line 1: id -4; expected 0"),
-        ("userRatingTrain", "0 99999999999\n", r"userRatingTrain.txt: line 1: id 99999999999"),
+        ("groupRatingTrain", "0 -4\n", r"line 1: field '-4'; expected id item, whole numbers, 0"),
+        ("userRatingTrain", "0 99999999999\n", r"userRatingTrain.txt: line 1: field '99999999999'"),
         ("userRatingTrain", "0 1.5\n", r"line 1: field '1.5'"),
         ("groupRatingTest", "0 2\n1 7\n", r"line 2, pair \(1, 7\): no line in groupRatingNegative.txt"),
         ("groupRatingTest", "2 8\n", "no test pair is left"),
         ("groupRatingNegative", "(0,2)\n", r"groupRatingNegative.txt: line 1: 2 fields"),
-        ("groupRatingNegative", "\xff\xfe", "groupRatingNegative.txt: line 1"),
+        ("groupRatingNegative", "\xff\xfe", "groupRatingNegative.txt: empty"),
     ],
 )  # fmt: skip
 def test_a_bad_line_is_named(folder, name, text, message):
