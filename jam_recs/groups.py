@@ -21,7 +21,7 @@ from jam_recs.strategies import AGGREGATIONS, BUILDERS, queue
 K = 10
 SEED = 1
 ALPHAS = ("alpha-3",)
-SINGLE = {"popularity": "popular-groups", "group-ease": "ease-groups", "graph-filter": "filter-groups"}
+SINGLE = {"popularity": "popular", "group-ease": "ease-groups", "graph-filter": "filter-groups"}
 DISCOUNT = np.concatenate([1 / np.log2(np.arange(2, K + 2)), np.zeros(1)])  # by place, 0 from place K on
 
 
@@ -47,13 +47,12 @@ def evaluate_groups(folder: Path) -> dict[str, Any]:
 def score_all_methods(split: Split) -> tuple[dict[str, list[Float64]], dict[str, float], Signals]:
     """Scores of each case's candidates by each method that scores, seconds, and the signals behind ours."""
     began = perf_counter()
-    weights = learn(split.train, split.cases, SEED)
+    fresh = np.diff(split.train.groups.indptr)[[case.group for case in split.cases]] == 0
+    weights = {whole: learn(split.train, whole, SEED) for whole in np.unique(fresh).tolist()}
     tuned = perf_counter()
     found = signals(split.train, split.cases)
-    history = np.diff(split.train.groups.indptr)
-    warm, cold = (blend(found, weight) for weight in weights)
-    chosen = zip(split.cases, warm, cold, strict=True)
-    scored = {"ours": [one if history[case.group] else other for case, one, other in chosen]}
+    blends = {whole: blend(found, weight) for whole, weight in weights.items()}
+    scored = {"ours": [blends[whole][number] for number, whole in enumerate(fresh.tolist())]}
     times = {"tune_s": tuned - began, "fit_s": perf_counter() - tuned}
     scored |= {name: _last(found, [score(liking.astype(np.float64)) for liking in found.liking])
                for name, score in AGGREGATIONS.items()}  # fmt: skip

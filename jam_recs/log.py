@@ -3,6 +3,7 @@
     magic | (u32 length, u32 crc, u32 batch, payload) …      payload: one byte of kind, then MessagePack
 
 `O` an op, `S` the state of a room (every 1,000 of its ops: recovery begins there), `E` the epoch of a writer that opened the file.
+When the file has doubled, another takes its place that holds the rooms' states alone; older ops are gone then.
 A batch is what one `fdatasync` covered. Only the last one or two can be torn by a crash, and nobody was told of them: they are cut off.
 A bad record with a later batch behind it is damage, not a torn tail: then the log is refused.
 """
@@ -17,16 +18,19 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from msgspec import Struct, field, json, msgpack
+from msgspec import Struct, field, msgpack
 
 from jam_recs.records import Op, State
 from jam_recs.state import apply, empty
 from shared.errors import BadInput, Conflict, LinerError
+from shared.lake import durable_rename
 
 MAGIC = b"liner jam log 1\n"
 HEAD = struct.Struct("<III")
 MAX_RECORD = 1 << 24
 SNAPSHOT_EVERY = 1_000
+COMPACT_AT = 64_000_000
+"""Bytes: a smaller log is never compacted, a larger one when it has doubled since."""
 _ops = msgpack.Decoder(Op)
 _states = msgpack.Decoder(State)
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has none
@@ -67,24 +71,24 @@ class Log:
         """Open or make the file for this process alone, cut a torn tail, begin a new epoch. BadInput: damage; Conflict: taken."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            raise Conflict(f"{path}: another server writes this log; stop it, or give another LINER_HOME") from None
-        try:
-            if MAGIC.startswith(os.pread(self._file, len(MAGIC), 0)):  # new, or torn at birth
-                os.pwrite(self._file, MAGIC, 0)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.exists() or (path.stat().st_size < len(MAGIC) and MAGIC.startswith(path.read_bytes())):
+                _replace(path, [], 0)  # new, or torn at birth
             self.recovered = recover(path)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise Conflict(f"{path}: another server writes this log; stop it, or give another LINER_HOME") from None
         except LinerError:
-            os.close(self._file)
+            os.close(self._lock)
             raise
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self.epoch = self.recovered.epoch + 1
         self._end = self.recovered.end
         self._batch = self.recovered.batch
         self._pending: list[tuple[bytes, bytes]] = []
-        self._broken = ""
+        self._broken, self._compacted = "", 0
         os.truncate(self._file, self._end)
         self.append("E", msgpack.encode(self.epoch))
         self.write(self.take())
@@ -136,9 +140,37 @@ class Log:
         except OSError:
             self._broken = f"{self.path}: {error.strerror}; everything is refused until the server restarts"
 
+    @property
+    def grown(self) -> bool:
+        """Whether the file is worth compacting."""
+        return self._end > max(COMPACT_AT, 2 * self._compacted)
+
+    def compact(self, states: list[State]) -> None:
+        """Put a file in place that holds `states` alone, all of them as durable as what was written last. LogFull: it stays as it is."""
+        payloads = [b"E" + msgpack.encode(self.epoch), *(b"S" + encode_state(state) for state in states)]
+        try:
+            _replace(self.path, payloads, self._batch)
+            fresh = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            self._compacted = self._end  # not again before it has doubled
+            raise LogFull(f"{self.path}: {error.strerror}; the log was not compacted; free some space") from error
+        os.close(self._file)
+        self._file, self._end = fresh, os.fstat(fresh).st_size
+        self._compacted = self._end
+
     def close(self) -> None:
         """Give the file back."""
         os.close(self._file)
+        os.close(self._lock)
+
+
+def _replace(path: Path, payloads: list[bytes], batch: int) -> None:
+    """Write a log aside and rename it into place: after a crash there is the old file or the new one, whole."""
+    aside = path.with_suffix(".new")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(MAGIC)
+        file.writelines(_framed(payload, batch) for payload in payloads)
+    durable_rename(aside, path)
 
 
 def _framed(payload: bytes, batch: int) -> bytes:
@@ -215,7 +247,7 @@ def recover(path: Path) -> Recovered:
 
 
 def replay(path: Path) -> tuple[dict[str, State], int, int]:
-    """Every room from its first op on, and the numbers of ops and of snapshots; BadInput if a snapshot is not what the ops led to."""
+    """Every room at its last op, the numbers of ops and of snapshots; BadInput if a snapshot is not what the room's ops led to."""
     rooms: dict[str, State] = {}
     ops = snapshots = 0
     for record in records(path):
@@ -224,11 +256,10 @@ def replay(path: Path) -> tuple[dict[str, State], int, int]:
             rooms[op.room], _ = apply(rooms.get(op.room) or empty(op.room), op)
             ops += 1
         elif record.kind == "S":
-            room = _states.decode(record.payload).room
-            if record.payload != encode_state(rooms.get(room) or empty(room)):
-                raise BadInput(
-                    f"{path}: byte {record.end}: the snapshot of room {room} is not what its ops lead to; restore a copy"
-                )
+            state = _states.decode(record.payload)
+            if record.payload != encode_state(rooms.setdefault(state.room, state)):
+                raise BadInput(f"{path}: byte {record.end}: the snapshot of room {state.room} is not what its ops lead to; "
+                               "restore a copy")  # fmt: skip
             snapshots += 1
     return rooms, ops, snapshots
 
@@ -240,16 +271,6 @@ def history(path: Path, room: str) -> Iterator[tuple[Op, State]]:
         if record.kind == "O" and (op := _ops.decode(record.payload)).room == room:
             state, _ = apply(state, op)
             yield op, state
-
-
-def export(path: Path, durable: State) -> bytes:
-    """The ops that lead to `durable`, a JSON line each."""
-    lines: list[bytes] = []
-    for op, state in history(path, durable.room):
-        lines.append(json.encode(op))
-        if state == durable:
-            break
-    return b"\n".join([*lines, b""])
 
 
 def encode_state(state: State) -> bytes:

@@ -90,6 +90,9 @@ class Guest:
     async def _hear(self, frame: str | bytes) -> None:
         if frame == '{"type":"reset"}':
             self.view = None
+        if frame == '{"type":"resync"}':  # answers were dropped too
+            for asked, _ in list(self._waiting.values()):
+                await self._say(asked)
         if frame in ('{"type":"resync"}', '{"type":"beat"}', '{"type":"reset"}'):
             return
         heard = read_frame(frame)

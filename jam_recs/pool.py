@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
 import shared.threads  # noqa: F401  thread counts, before numba starts its threads
 from jam_recs.catalogue import Catalogue, Float32, Rows
@@ -30,8 +29,8 @@ class Pool(NamedTuple):
     ideal: float  # mean of the first IDEAL scores; > 0
 
 
-def join(catalogue: Catalogue, vector: Float32, open_rows: NDArray[np.bool_] | None = None, size: int = POOL) -> Pool:
-    """The member's pool: the `size` best of all rows (of `open_rows` bool[tracks], where given), by falling score, then rising row.
+def join(catalogue: Catalogue, vector: Float32, size: int = POOL) -> Pool:
+    """The member's pool: the `size` best of all rows that have a vector, by falling score, then rising row.
 
     A vector of zeros (nobody knows this person) gives every track the same score; callers hand in the mean listener instead.
     Raises ValueError for a vector that does not fit or is not finite.
@@ -39,10 +38,8 @@ def join(catalogue: Catalogue, vector: Float32, open_rows: NDArray[np.bool_] | N
     if vector.shape != catalogue.vectors.shape[1:] or not np.isfinite(vector).all():
         raise ValueError(f"vector of shape {vector.shape}: expected finite float32[{catalogue.vectors.shape[1]}]")
     scores = score_all(catalogue.vectors, np.ascontiguousarray(vector, np.float32))
-    if open_rows is not None:
-        scores[~open_rows] = -np.inf
     rows = best(scores, size)
-    rows = rows[np.isfinite(scores[rows])]
+    rows = rows[scores[rows] != 0]  # exactly 0: a track without a vector
     kept = scores[rows]
     ideal = float(np.maximum(kept[:IDEAL], 0).mean()) if len(rows) else 0.0
     return Pool(vector, rows, kept, ideal if ideal > 0 else 1.0)

@@ -27,9 +27,11 @@ class ServerProcess:
     def start(self) -> None:
         """Start it (again), on its log and its port."""
         command = [sys.executable, "-m", "shared", "jam-recs", "serve", "--port", str(self.port)]
-        self._process = subprocess.Popen(command, env={**os.environ, "LINER_HOME": str(self.home)},
-                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
-        wait_for(self.port, self._process)
+        said = self.home / "server.err"  # a pipe that nobody drains would stall it
+        with said.open("wb") as errors:
+            self._process = subprocess.Popen(command, env={**os.environ, "LINER_HOME": str(self.home)},
+                                             stdout=subprocess.DEVNULL, stderr=errors)  # fmt: skip
+        wait_for(self.port, self._process, said)
 
     @property
     def address(self) -> str:
@@ -43,7 +45,7 @@ class ServerProcess:
     def kill(self) -> None:
         """kill -9."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
 
     def __enter__(self) -> "ServerProcess":
         return self
@@ -60,13 +62,13 @@ def free_port() -> int:
         return port
 
 
-def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    """Until somebody listens on `port`."""
+def wait_for(port: int, process: "subprocess.Popen[bytes]", errors: Path | None = None) -> None:
+    """Until somebody listens on `port`; LinerError with the last of `errors`, if `process` ends before."""
     until = monotonic() + STARTS_WITHIN_S
     while monotonic() < until:
         if process.poll() is not None:
-            said = (process.stderr.read() if process.stderr else b"").decode(errors="replace").strip().splitlines()
-            raise LinerError(f"the server ended with code {process.returncode}: {said[-1] if said else 'no word'}")
+            said = errors.read_text(errors="replace").strip().splitlines() if errors else []
+            raise LinerError(f"the server ended with code {process.poll()}: {said[-1] if said else 'no word'}")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return

@@ -5,13 +5,15 @@ The reducer knows no vectors, the refill no room. Here a `State` becomes a `Sess
 
 from collections.abc import Iterable
 
+import numpy as np
 from msgspec import Struct, field
 
 from jam_recs import records as r
 from jam_recs.catalogue import Catalogue, load_catalogue
+from jam_recs.constraints import Rules, broken
 from jam_recs.pool import Pool, join
-from jam_recs.refill import Listener, Session, Skip, refill
-from jam_recs.state import explicit_allowed
+from jam_recs.refill import Listener, Session, Skip, refill, rules_of
+from jam_recs.state import explicit_allowed, kept_by_refill
 from shared.lake import Lake
 
 WANT = 10
@@ -42,19 +44,30 @@ class Library(Struct, eq=False):
 
     def refill(self, state: r.State) -> r.Refill | None:
         """The op that fills the room's queue; None when it would change nothing."""
-        by_hand = sum(item.added_by != r.ROOM for item in state.queue)
-        kept = state.queue[: max(r.UNTOUCHED, by_hand)]
+        kept = kept_by_refill(state.queue)
+        by_hand = sum(item.added_by != r.ROOM for item in kept)
+        session = session_of(state, self.pools, kept)
+        drop = self._forbidden(kept[by_hand:], rules_of(session)._replace(heard=()))
+        kept = tuple(item for item in kept if item.item not in drop)
+        session = session._replace(queue=tuple(item.track.track_id for item in kept))
         want = max(0, WANT - (len(kept) - by_hand))
-        found = refill(self.catalogue, session_of(state, self.pools, kept), want, state.rights.alpha_tenths / 10)
+        found = refill(self.catalogue, session, want, state.rights.alpha_tenths / 10)
         picks = tuple(
             r.Pick(self.catalogue.track(pick.track_id), pick.served, thousandths(pick.shares), pick.filters)
             for pick in found.picks
         )
-        levels = thousandths(found.levels.items())
-        exhausted = found.exhausted and bool(state.present)
-        waiting = [item.track.track_id for item in state.queue[len(kept) :]]
-        same = [pick.track.track_id for pick in picks] == waiting and exhausted == state.exhausted
-        return None if same and levels == state.levels else r.Refill(state.version, picks, levels, exhausted)
+        queue = [item.track.track_id for item in kept] + [pick.track_id for pick in found.picks]
+        body = r.Refill(
+            state.version, picks, drop, thousandths(found.levels.items()), bool(session.members) and found.exhausted
+        )
+        same = queue == [item.track.track_id for item in state.queue]
+        return None if same and (body.levels, body.exhausted) == (state.levels, state.exhausted) else body
+
+    def _forbidden(self, items: tuple[r.Item, ...], rules: Rules) -> tuple[int, ...]:
+        """Recommended items that somebody who came after they were picked may not hear; what members added is theirs."""
+        rows = self.catalogue.rows([item.track.track_id for item in items])
+        wrong = broken(self.catalogue, np.maximum(rows, 0), rules) * (rows >= 0)
+        return tuple(item.item for item, bits in zip(items, wrong.tolist(), strict=True) if bits)
 
 
 def open_library(lake: Lake) -> Library:

@@ -221,7 +221,7 @@ class SetRights(Record, frozen=True, tag="rights"):
 
 
 class Kick(Record, frozen=True, tag="kick"):
-    """Put a member out, for good."""
+    """Put a member out; his id never comes back (the invitation lets him in as somebody new)."""
 
     member: Number
 
@@ -235,11 +235,13 @@ class Pick(Record, frozen=True, omit_defaults=True):
     filters: tuple[str, ...] = ()
 
 
-class Refill(Record, frozen=True, tag="refill"):
+class Refill(Record, frozen=True, omit_defaults=True, tag="refill"):
     """The room's op: new recommendations behind the next two tracks; refused if the room has moved on since `if_version`."""
 
     if_version: int
     picks: tuple[Pick, ...]
+    drop: tuple[int, ...] = ()
+    """Recommended items that somebody who came meanwhile may not hear."""
     levels: tuple[Share, ...] = ()
     exhausted: bool = False
 

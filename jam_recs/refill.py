@@ -15,7 +15,7 @@ from jam_recs.constraints import ARTIST_WINDOW, Rules
 from jam_recs.pool import POOL, Pool, in_turns, nearness, products
 from jam_recs.rerank import ALPHA, DECAY, EPSILON, FLOW, greedy, levels
 
-MEMORY = 120  # tracks that levels are computed from: DECAY^120 is .002
+MEMORY = 120  # tracks that levels and skips are remembered for: DECAY^120 is .002
 SKIP_EARLY, SKIP_LATE = 1.0, 0.5  # what a skip takes from the track's own liking, in the first 30 s and later
 
 
@@ -128,9 +128,8 @@ def likings(catalogue: Catalogue, session: Session, rows: Rows) -> Float32:
     liking = share_of_ideal(products(tastes, catalogue.vectors, rows), ideals)
     place = {member.member_id: index for index, member in enumerate(session.members)}
     for skip in session.skips:
-        row = catalogue.rows([skip.track_id])[0]
-        if skip.member_id in place and row >= 0:
-            age = len(session.history) - 1 - skip.at
+        age, row = len(session.history) - 1 - skip.at, catalogue.rows([skip.track_id])[0]
+        if skip.member_id in place and row >= 0 and age < MEMORY:
             strength = (SKIP_EARLY if skip.early else SKIP_LATE) * DECAY**age
             liking[place[skip.member_id]] *= 1 - np.float32(strength) * nearness(catalogue.vectors, rows, row)
     return liking

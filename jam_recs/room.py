@@ -11,7 +11,7 @@ queue, is told to resync, and gets the room whole when he reads again; the other
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field, json
 
@@ -25,6 +25,8 @@ KEPT_FRAMES = 1_000
 SEAT_BYTES = 256 * 1024
 """What may wait for one member."""
 LEASE_MS = 15_000
+SILENT_MS = 90_000
+"""A lease while the line stands: browsers let a hidden page speak once a minute."""
 RESYNC = b'{"type":"resync"}'
 RESET = b'{"type":"reset"}'
 """To a client that stands at a version which this log never had: what follows replaces what he holds."""
@@ -39,10 +41,14 @@ class Seat(Struct, eq=False):
     member: int
     wake: Callable[[], None]
     """Called when there is something to send."""
+    end: Callable[[], Any] = lambda: None
+    """Ends the connection."""
     frames: deque[bytes] = field(default_factory=deque)
     waiting: int = 0
     behind: bool = False
     """Too slow: frames are dropped until he reads again."""
+    whole: bytes = b""
+    """The room, for whoever was too slow: it comes before `frames`, and is as large as it is."""
 
     def put(self, frame: bytes) -> None:
         """Queue a frame, or give the queue up."""
@@ -58,9 +64,11 @@ class Seat(Struct, eq=False):
     def take(self, state: State) -> bytes | None:
         """The next frame to send; for whoever was too slow, the word that he was and then the room as it is durable now."""
         if self.behind:
-            self.behind = False
-            self.put(json.encode(view(state)))
+            self.behind, self.whole = False, json.encode(view(state))
             return RESYNC
+        if self.whole:
+            frame, self.whole = self.whole, b""
+            return frame
         if not self.frames:
             return None
         frame = self.frames.popleft()
@@ -96,8 +104,9 @@ class Room(Struct, eq=False):
 
     def lapsed(self, now_ms: int) -> list[int]:
         """Present members whose lease has run out; one that was never heard of (the server is new) has it from now on."""
+        lease = {seat.member: SILENT_MS for seat in self.seats}
         present = [member.member for member in self.durable.present]
-        return [member for member in present if now_ms - self.seen_ms.setdefault(member, now_ms) > LEASE_MS]
+        return [one for one in present if now_ms - self.seen_ms.setdefault(one, now_ms) > lease.get(one, LEASE_MS)]
 
 
 class Pending(NamedTuple):

@@ -17,9 +17,9 @@ from msgspec import json
 
 from jam_recs.log import Log, LogFull, Recovered
 from jam_recs.recommend import REASONS, Library
-from jam_recs.records import ROOM, Body, Create, Ended, Event, Join, Lapse, Profile, Rejection, Rights, Track
+from jam_recs.records import ROOM, Body, Create, Ended, Event, Join, Lapse, Profile, Rejection, Rights, State, Track
 from jam_recs.room import Room, Rooms, Seat
-from jam_recs.tokens import load_key
+from jam_recs.tokens import LIFE_MS, load_key
 from shared.clock import Clock
 from shared.errors import LinerError, NotFound
 
@@ -50,11 +50,9 @@ class Server:
         self._clock, self.monotonic_ms = clock, monotonic_ms
         self._newest_ms = 0
         self._wake = asyncio.Event()
-        self._disk = ThreadPoolExecutor(1, "jam-disk")
+        self._disk, self._pools = ThreadPoolExecutor(1, "jam-disk"), ThreadPoolExecutor(1, "jam-pools")
         self._refilling: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.endings: dict[int, Callable[[], Any]] = {}
-        """Ends the connection of a seat, by its id()."""
 
     def start(self) -> None:
         """Begin to commit and to look after leases, on the running loop."""
@@ -68,6 +66,7 @@ class Server:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.commit()
         self._disk.shutdown()
+        self._pools.shutdown()
         self.log.close()
 
     def now_ms(self) -> int:
@@ -107,10 +106,10 @@ class Server:
     async def enter(self, name: str, member: int, profile: Profile) -> Room:
         """The room with the member in it; LinerError when he may not come in."""
         room = self.room(name)
-        room.seen_ms[member] = self.monotonic_ms()
         known = room.state.members.get(member)
         if known is None or not known.present:
             _accept(await self.ask(name, member, Join(profile)))
+        room.seen_ms[member] = self.monotonic_ms()
         return room
 
     async def commit(self) -> None:
@@ -123,12 +122,31 @@ class Server:
             log.error(json.encode({"refused": str(error)}).decode())
             self.rooms.undo(batch)
             return
-        for name, kinds in self.rooms.publish(batch).items():
+        changed = self.rooms.publish(batch)
+        if self.log.grown:
+            await self._compact()
+        for name, kinds in changed.items():
             if kinds & {"kick", "leave", "lapse"}:
                 self._say_goodbye(self.rooms.rooms[name])
             if self.library and kinds & REASONS and name not in self._refilling:
                 self._refilling.add(name)
                 self._spawn(self._refill(name, self.library))
+
+    async def _compact(self) -> None:
+        """Keep of the log what is still needed: nobody can return to a room in which nobody is, and whose tokens have all expired."""
+        rooms, now_ms = self.rooms.rooms, self.now_ms()
+        for name, room in list(rooms.items()):
+            if (
+                room.state is room.durable
+                and not room.state.present
+                and last_joined_ms(room.state) + 2 * LIFE_MS < now_ms
+            ):
+                del rooms[name]
+        states = [room.durable for room in rooms.values() if room.durable.version]
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._disk, self.log.compact, states)
+        except LogFull as error:
+            log.error(json.encode({"refused": str(error)}).decode())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -171,7 +189,7 @@ class Server:
         room = self.rooms.rooms[name]
         try:
             while missing := library.missing(room.state):
-                await asyncio.get_running_loop().run_in_executor(None, library.make_pool, missing[0])
+                await asyncio.get_running_loop().run_in_executor(self._pools, library.make_pool, missing[0])
             body = library.refill(room.state)
         finally:
             self._refilling.discard(name)
@@ -183,9 +201,7 @@ class Server:
         for seat in list(room.seats):
             if seat.member not in present:
                 room.seats.remove(seat)
-                end = self.endings.get(id(seat))
-                if end:
-                    asyncio.get_running_loop().call_later(GOODBYE_S, end)
+                asyncio.get_running_loop().call_later(GOODBYE_S, seat.end)
 
 
 def tune_process() -> None:
@@ -195,23 +211,22 @@ def tune_process() -> None:
     sys.setswitchinterval(0.0005)
 
 
-def sit(server: Server, room: Room, seat: Seat, version: int, end: Callable[[], Any]) -> None:
+def sit(room: Room, seat: Seat, version: int) -> None:
     """Give a connection its seat, behind what it missed; an older connection of the same member ends."""
     for other in [other for other in room.seats if other.member == seat.member]:
         room.seats.remove(other)
-        server.endings[id(other)]()
-    server.endings[id(seat)] = end
+        other.end()
     room.catch_up(seat, version)
     room.seats.append(seat)
 
 
-def stand_up(server: Server, room: Room, seat: Seat) -> None:
-    """Take a connection's seat away."""
-    server.endings.pop(id(seat), None)
-    if seat in room.seats:
-        room.seats.remove(seat)
+def last_joined_ms(state: State) -> int:
+    """When somebody last came in."""
+    return max((member.joined_ms for member in state.members.values()), default=0)
 
 
 def _accept(reply: Event | Rejection) -> None:
+    if isinstance(reply, Rejection) and reply.code == "log_full":
+        raise LogFull("the server's disk takes nothing now; try again later")
     if isinstance(reply, Rejection):
         raise LinerError(f"the room answers {reply.code!r}")

@@ -4,7 +4,6 @@
     POST /jam-recs/rooms/{room}/members      an invitation becomes a token of one's own
     WS   /jam-recs/rooms/{room}/socket       {"token", "version"} within 5 s; then wishes with their ids, heartbeats; events come back
     POST /jam-recs/rooms/{room}/qr           the party's link as a picture
-    GET  /jam-recs/rooms/{room}/export       the room's ops, a JSON line each
     GET  /jam-recs/tracks?q=…                tracks to add
 
 The socket never awaits another member: each has a sender of his own, fed by his seat's queue.
@@ -13,7 +12,7 @@ The socket never awaits another member: each has a sender of his own, fed by his
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from secrets import token_hex
 from threading import Lock
 from time import monotonic_ns
@@ -25,18 +24,21 @@ from msgspec import DecodeError, Struct, ValidationError, json, to_builtins
 from pydantic import BaseModel, Field
 
 from jam_recs import records as r
-from jam_recs.log import export
+from jam_recs.log import LogFull
 from jam_recs.names import clean_name, link_of, qr_of
 from jam_recs.recommend import Library
 from jam_recs.room import Room, Seat
-from jam_recs.server import Server, sit, stand_up
+from jam_recs.server import Server, sit
 from jam_recs.tokens import LIFE_MS, Bucket, Denied, Token, new_member, sign, verify
 from shared.bootstrap import Engines
 from shared.errors import LinerError, NotFound
 
 MAX_FRAME = 64 * 1024
 AUTH_S = 5.0
-DENIED, OVER, FULL = 4403, 4410, 1013
+DENIED, AWAY, OVER, LATER = 4403, 4408, 4410, 1013
+"""Why a connection ends: the first and the third are final, after the others a client comes back."""
+CLOSE_S = 1.0
+"""What a reader who has stalled is given to take the last frame."""
 MAX_SOCKETS = 4_096
 log = logging.getLogger("liner.jam_recs")
 
@@ -176,25 +178,19 @@ class Parties:
         drawn = await run_in_threadpool(qr_of, link_of(str(request.base_url), room, invited.invite))
         return Response(drawn, media_type="image/svg+xml")
 
-    async def export(self, room: str, token: str = Query(max_length=4_096)) -> Response:
-        """Every op of the room that the log still has, a JSON line each."""
-        server = await self._opened_by(token, room)
-        lines = await run_in_threadpool(export, server.log.path, server.room(room).durable)
-        return Response(lines, media_type="application/x-ndjson")
-
     async def tracks(self, q: str = Query("", max_length=200)) -> list[dict[str, Any]]:
         """Tracks to add: title or artist holds the text."""
         library = await run_in_threadpool(self._find_library)
         if library is None:
             raise NotFound("no tracks are published; run `liner jam-recs demo` once")
-        found: list[dict[str, Any]] = to_builtins(library.catalogue.find(q, 20))
+        found: list[dict[str, Any]] = to_builtins(await run_in_threadpool(library.catalogue.find, q, 20))
         return found
 
     async def socket(self, websocket: WebSocket, room: str) -> None:
         """A member's place in the room, for as long as the line holds."""
         await websocket.accept()
         if self._sockets >= MAX_SOCKETS:
-            await websocket.close(FULL, "this server has all the listeners it can take")
+            await websocket.close(LATER, "this server has all the listeners it can take")
             return
         self._sockets += 1
         try:
@@ -203,6 +199,8 @@ class Parties:
             pass
         except TimeoutError:
             await websocket.close(DENIED, f"no token within {AUTH_S:.0f} s")
+        except LogFull as error:
+            await websocket.close(LATER, str(error)[:120])
         except LinerError as error:
             await websocket.close(DENIED, str(error)[:120])
         finally:
@@ -216,7 +214,6 @@ def router(engines: Engines) -> APIRouter:
     api.post("/rooms")(parties.create)
     api.post("/rooms/{room}/members")(parties.invited)
     api.post("/rooms/{room}/qr")(parties.code)
-    api.get("/rooms/{room}/export")(parties.export)
     api.get("/tracks")(parties.tracks)
     api.websocket("/rooms/{room}/socket")(parties.socket)
     return api
@@ -236,13 +233,20 @@ async def _attend(server: Server, websocket: WebSocket, name: str) -> None:
     seat = Seat(token.member, wake.set)
     sender = asyncio.create_task(_send_forever(websocket, room, seat, wake))
     receiver = asyncio.create_task(_receive_forever(server, websocket, room, seat))
-    sit(server, room, seat, hello.version, receiver.cancel)
+    seat.end = receiver.cancel
+    sit(room, seat, hello.version)
     try:
         done, _ = await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
         if receiver in done and receiver.cancelled():
-            await websocket.close(OVER, "you are not in this room any more, or came back by another door")
+            member = room.durable.members[seat.member]
+            why = OVER if member.kicked or member.present else AWAY
+            with suppress(TimeoutError):
+                reason = "you are not in this room any more, or came back by another door"
+                await asyncio.wait_for(websocket.close(why, reason), CLOSE_S)
     finally:
-        stand_up(server, room, seat)
+        room.seen_ms[seat.member] = server.monotonic_ms()
+        if seat in room.seats:
+            room.seats.remove(seat)
         sender.cancel()
         receiver.cancel()
         await asyncio.gather(sender, receiver, return_exceptions=True)
@@ -277,10 +281,10 @@ def _heard(server: Server, room: Room, seat: Seat, bucket: Bucket, text: str) ->
     except (DecodeError, ValidationError):
         asked = None
     version = room.durable.version
-    if isinstance(asked, Beat):
+    if not bucket.take(server.now_ms()):
+        seat.put(json.encode(r.Rejection(getattr(asked, "seq", 0), "slow_down", version)))
+    elif isinstance(asked, Beat):
         seat.put(BEAT)
-    elif not bucket.take(server.now_ms()):
-        seat.put(json.encode(r.Rejection(asked.seq if asked else 0, "slow_down", version)))
     elif asked is None or not 0 < asked.seq < 2**53:
         seat.put(json.encode(r.Rejection(0, "malformed", version)))
     else:

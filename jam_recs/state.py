@@ -1,7 +1,8 @@
 """The room as a pure function: `apply(state, op) -> (state, Event | Rejection)`.
 
 No clock, no randomness, no I/O: time comes with the op. So the same function is the server, the specification that the checker replays,
-the replay tool and the simulator. Every op that reaches it is logged, a rejected one too: a retry is then told the same after a restart.
+the replay tool and the simulator. Every op that changes it is logged, a member's rejected one too: its retry is then told the same
+after a restart.
 """
 
 from collections.abc import Callable, Sequence
@@ -71,9 +72,9 @@ def _again(state: r.State, op: r.Op, known: r.Answer) -> r.Event | r.Rejection:
 
 
 def _remember(state: r.State, op: r.Op, digest: int, code: str) -> r.State:
-    """Keep the answer to `op` with its member, unless the id itself was refused."""
+    """Keep the answer to `op` with its member, unless the id itself was refused, or he was out and sends it again when he is back."""
     member = state.members.get(op.member)
-    if member is None or op.seq <= 0 or code in ("fenced", "other_body", "forgotten"):
+    if member is None or op.seq <= 0 or code in ("fenced", "other_body", "forgotten", "not_here"):
         return state
     answers = (*member.answers, r.Answer(op.seq, digest, state.version, code))
     if len(answers) > 1 and answers[-2].seq > op.seq:  # it overtook an older one on its way
@@ -179,7 +180,7 @@ def _join(state: r.State, op: r.Op, body: r.Join) -> r.State:
     state = structs.replace(_with_member(state, member), joins=state.joins + 1)
     if not state.members.get(state.host, member).present or not state.host:
         state = structs.replace(state, host=op.member)  # an empty room: whoever comes first holds it
-    return _without_explicit(state) if body.profile.minor else state
+    return _without_explicit(state, op) if body.profile.minor else state
 
 
 def _leave(state: r.State, op: r.Op, _: r.Leave) -> r.State:
@@ -221,7 +222,7 @@ def _handover(state: r.State, op: r.Op, body: r.Handover) -> r.State:
 def _rights(state: r.State, op: r.Op, body: r.SetRights) -> r.State:
     _may(state, op, False)
     state = structs.replace(state, rights=_sane(body.rights))
-    return state if body.rights.explicit else _without_explicit(state)
+    return state if body.rights.explicit else _without_explicit(state, op)
 
 
 def _sane(rights: r.Rights) -> r.Rights:
@@ -235,8 +236,9 @@ def explicit_allowed(state: r.State) -> bool:
     return state.rights.explicit and not any(member.profile.minor for member in state.present)
 
 
-def _without_explicit(state: r.State) -> r.State:
-    return structs.replace(state, queue=tuple(item for item in state.queue if not item.track.explicit))
+def _without_explicit(state: r.State, op: r.Op) -> r.State:
+    state = structs.replace(state, queue=tuple(item for item in state.queue if not item.track.explicit))
+    return _end(state, op, state.now.item.item, 0) if state.now and state.now.item.track.explicit else state
 
 
 def _add(state: r.State, op: r.Op, body: r.Add) -> r.State:
@@ -331,23 +333,30 @@ def _play_next(state: r.State, op: r.Op, played: tuple[r.Played, ...]) -> r.Stat
     return structs.replace(state, now=now, queue=state.queue[1:], played=played)
 
 
+def kept_by_refill(queue: Sequence[r.Item]) -> tuple[r.Item, ...]:
+    """Hand-added items, the next two, and what has more votes for it than against."""
+    first = max(r.UNTOUCHED, _by_hand(queue))
+    return (*queue[:first], *(item for item in queue[first:] if item.votes > 0))
+
+
 def _refill(state: r.State, op: r.Op, body: r.Refill) -> r.State:
-    """Hand-added items and the next two stay where they are; recommended ones behind them are picked anew."""
+    """Behind what is kept everything is picked anew; a track that is picked again keeps its item, and so its votes."""
     _of_room(op)
     if body.if_version != state.version:
         raise Refused("stale")
-    kept = state.queue[: max(r.UNTOUCHED, _by_hand(state.queue))]
+    kept = tuple(item for item in kept_by_refill(state.queue) if item.item not in body.drop)
     tracks = [pick.track.track_id for pick in body.picks]
     taken = heard(state) | {item.track.track_id for item in kept}
     if len(set(tracks) - taken) < len(tracks):
         raise Refused("repeat")
-    fresh = tuple(
-        r.Item(state.items + 1 + number, pick.track, r.ROOM, (), (), pick.served, pick.shares, pick.filters)
-        for number, pick in enumerate(body.picks[: r.MAX_QUEUE - len(kept)])
-    )
-    state = structs.replace(
-        state, queue=kept + fresh, items=state.items + len(fresh), levels=body.levels, exhausted=body.exhausted
-    )
+    known, queue, items = {item.track.track_id: item for item in state.queue}, list(kept), state.items
+    for pick in body.picks[: r.MAX_QUEUE - len(kept)]:
+        item = known.get(pick.track.track_id)
+        if item is None:
+            items += 1
+            item = r.Item(items, pick.track)
+        queue.append(structs.replace(item, served=pick.served, shares=pick.shares, filters=pick.filters))
+    state = structs.replace(state, queue=tuple(queue), items=items, levels=body.levels, exhausted=body.exhausted)
     return state if state.now else _play_next(state, op, state.played)
 
 

@@ -99,7 +99,7 @@ def write_batches(folder: str | Path, index: int, schema: pa.Schema, batches: It
                 rows += group.num_rows
         digest = _sha256(aside)
         final = folder / f"part-{index:05d}-{digest}.parquet"
-        _durable_rename(aside, final)
+        durable_rename(aside, final)
     except FileNotFoundError as error:
         raise Conflict(f"{folder}: somebody else published this version meanwhile; run again") from error
     except OSError as error:
@@ -229,7 +229,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     aside = path.with_suffix(".tmp")
     try:
         aside.write_text(json.dumps(value, indent=1))
-        _durable_rename(aside, path)
+        durable_rename(aside, path)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise LinerError(
@@ -237,7 +237,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         ) from error
 
 
-def _durable_rename(source: Path, target: Path) -> None:
+def durable_rename(source: Path, target: Path) -> None:
     """Rename after the bytes are on disk, and make the rename itself durable."""
     with source.open("rb") as file:
         os.fsync(file.fileno())

@@ -12,6 +12,7 @@ const REFUSALS = {
   queue_full: "The queue is full.",
   explicit: "Explicit tracks are off in this room.",
 };
+const TYPING_MS = 120;
 let seat = null, names = new Map(), searched = 0, painting = false;
 
 const [, room, invite] = location.hash.match(/^#([^.]+)\.(.+)$/) ?? [];
@@ -147,6 +148,8 @@ $("leave").addEventListener("click", () => seat.leave());
 $("search").addEventListener("input", async () => {
   const mine = ++searched, text = $("search").value.trim();
   if (!text) return $("found").replaceChildren();
+  await new Promise((later) => setTimeout(later, TYPING_MS));
+  if (mine !== searched) return;
   try {
     const response = await fetch(`/jam-recs/tracks?q=${encodeURIComponent(text)}`);
     const tracks = await response.json();

@@ -58,6 +58,7 @@ export class Seat {
   hear(frame) {
     this.heardAt = performance.now();
     if (frame.type === "reset") this.room = null; // the server's log never had this version
+    if (frame.type === "resync") this.waiting.forEach((ask) => this.say(ask)); // answers were dropped too
     if (["beat", "resync", "reset"].includes(frame.type)) return;
     if (frame.type === "rejected") return this.rejected(frame);
     if (frame.kind === "again") return this.answered(frame.seq);

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.jam_recs.model import Model
 
-TRANSIENT = ("log_full", "slow_down", "other_body", "forgotten", "fenced")
+TRANSIENT = ("log_full", "slow_down", "other_body", "forgotten", "fenced", "not_here")
 """Answers that are not kept: the op did not happen, and the id may be sent again."""
 
 

@@ -54,7 +54,7 @@ class Model:
             self.version += 1
             self.epoch = op.epoch
         me = self.person(op.member)
-        if wish and me:
+        if wish and me and code != "not_here":
             me["answers"][op.seq] = (op.body, self.version, code)
             if len(me["answers"]) > r.KEPT_ANSWERS:
                 del me["answers"][min(me["answers"])]
@@ -118,15 +118,17 @@ class Model:
             return self.next()
         if body.if_version != self.version:
             return "stale"
-        keep = max(0, 2 - len(self.hand))
+        first = max(0, 2 - len(self.hand))
+        keep = self.picks[:first] + [i for i in self.picks[first:] if len(i["up"]) > len(i["down"])]
+        keep = [i for i in keep if i["id"] not in body.drop]
         new = [pick.track.track_id for pick in body.picks]
-        old = [i["track"].track_id for i in self.hand + self.picks[:keep]] + self.past
+        old = [i["track"].track_id for i in self.hand + keep] + self.past
         old += [self.now["track"].track_id] if self.now else []
         if len(set(new)) < len(new) or set(new) & set(old):
             return "repeat"
-        del self.picks[keep:]
+        known, self.picks = {i["track"].track_id: i for i in self.picks}, keep
         for pick in body.picks[: r.MAX_QUEUE - len(self.queue())]:
-            self.picks.append(self.make(pick.track, 0))
+            self.picks.append(known.get(pick.track.track_id) or self.make(pick.track, 0))
         return self.next() if self.now is None else ""
 
     def make(self, track, by):
@@ -195,6 +197,9 @@ class Model:
         if self.decent():
             self.hand = [i for i in self.hand if not i["track"].explicit]
             self.picks = [i for i in self.picks if not i["track"].explicit]
+            if self.now and self.now["track"].explicit:
+                self.past.append(self.now["track"].track_id)
+                self.next()
 
     def add(self, op, track):
         if len(self.queue()) >= r.MAX_QUEUE:

@@ -30,11 +30,12 @@ class Faults:
     late: float = 0.15
     cut: float = 0.02  # a connection, a frame
     full: float = 0.05  # the disk, a batch
+    compacted: float = 0.1  # the log, after a batch
     crashes: int = 2
     own: bool = True  # refills, natural ends, lapses
 
 
-QUIET = Faults(0, 0, 0, 0, 0, 0)
+QUIET = Faults(0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Simulation:
         self.rng = random.Random(self.seed)
         self.path = self.folder / f"{self.seed}.log"
         self.heap, self.now, self.ticks, self.jump = [], 0, 0, 0
-        self.calls, self.seen, self.crashed = {}, [], 0
+        self.calls, self.seen, self.crashed, self.cut_off = {}, [], 0, []
         self.clients = [Client(number, left=self.wishes) for number in range(1, self.members + 1)]
         self.in_flight = None
         self.start()
@@ -141,7 +142,9 @@ class Simulation:
         elif kind == "ended" and state.now:
             body = r.Ended(state.now.item.item)
         elif kind == "lapse":
-            body = r.Lapse(self.rng.randint(1, self.members))
+            client = self.rng.choice(self.clients)
+            body = r.Lapse(client.member)
+            self.later(5, self.connect, client)
         else:
             self.jump += self.rng.choice([-3_600_000, 3_600_000])
             return
@@ -161,6 +164,10 @@ class Simulation:
         if not self.parts.eager:
             self.rooms.publish(batch)
         self.drain()
+        if self.rng.random() < self.faults.compacted and not self.parts.eager:
+            self.cut_off = self.ops()
+            self.log.compact([self.room().durable])
+            self.path.with_suffix(".new").write_bytes(self.rng.randbytes(50))  # the next compaction died
 
     def drain(self):
         for client in self.clients:
@@ -301,7 +308,9 @@ class Simulation:
     # The judgement
 
     def ops(self):
-        return [log_module._ops.decode(one.payload) for one in log_module.records(self.path) if one.kind == "O"]
+        return self.cut_off + [
+            log_module._ops.decode(one.payload) for one in log_module.records(self.path) if one.kind == "O"
+        ]
 
     def violations(self):
         """All that is wrong with the run, in words; at its end everybody reconnects and must stand where the log stands."""

@@ -42,10 +42,12 @@ def test_a_pool_is_best_first_and_knows_what_an_ideal_queue_gives():
     assert pool.ideal == pytest.approx(np.maximum(np.sort(scores)[::-1][:24], 0).mean(), rel=1e-5)
 
 
-def test_closed_rows_are_not_brought_and_a_pool_may_be_empty():
+def test_tracks_without_a_vector_are_not_brought_and_a_pool_may_be_empty():
     known = catalogue()
-    assert set(join(known, known.listener(0), np.arange(60) < 5).rows) == {0, 1, 2, 3, 4}
-    nothing = join(known, known.listener(0), np.zeros(60, bool))
+    known.vectors[5:] = 0
+    assert set(join(known, known.listener(0)).rows) == {0, 1, 2, 3, 4}
+    known.vectors[:] = 0
+    nothing = join(known, known.listener(0))
     assert len(nothing.rows) == 0
     assert nothing.ideal == 1
 

@@ -51,6 +51,35 @@ def test_a_veto_of_everything_is_exhaustion_not_a_broken_veto(served, published)
     served(test, published)
 
 
+def test_what_a_newcomer_may_not_hear_leaves_the_queue(served, published):
+    async def test(house):
+        ann = await house.post("/rooms", {"name": "Ann", "user_id": 0})
+        async with house.guests([ann]) as (host,):
+            view = await host.until(lambda view: view.now and len(view.queue) >= WANT - 1)
+            veto = view.queue[0].track.artist_id
+            body = {"invite": ann["invite"], "name": "Ben", "user_id": 0, "vetoed_artists": [veto]}
+            async with house.guests([await house.post(f"/rooms/{ann['room']}/members", body)]):
+                view = await host.until(lambda view: veto not in [item.track.artist_id for item in view.queue])
+                assert len(view.queue) >= WANT - 1
+
+    served(test, published)
+
+
+def test_an_up_vote_on_a_pick_outlives_the_next_refill(served, published):
+    async def test(house):
+        card = await house.post("/rooms", {"name": "Ann", "user_id": 2})
+        async with house.guests([card]) as (host,):
+            view = await host.until(lambda view: view.now and len(view.queue) >= WANT - 1)
+            liked, unloved = view.queue[6].item, view.queue[7]
+            await host.wish(type="vote", item=liked, vote=1)
+            await host.wish(type="vote", item=unloved.item, vote=-1)
+            track = unloved.track.track_id
+            view = await host.until(lambda view: track not in [item.track.track_id for item in view.queue])
+            assert {item.item: item.up for item in view.queue}[liked] == (card["member"],)
+
+    served(test, published)
+
+
 def test_an_unknown_track_is_refused_and_a_newcomer_without_history_is_served(served, published):
     async def test(house):
         card = await house.post("/rooms", {"name": "New"})

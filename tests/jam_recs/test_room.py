@@ -5,7 +5,7 @@ import pytest
 from jam_recs import records as r
 from jam_recs.follow import follow, read_frame
 from jam_recs.log import Log
-from jam_recs.room import KEPT_FRAMES, LEASE_MS, RESET, RESYNC, SEAT_BYTES, Rooms, Seat
+from jam_recs.room import KEPT_FRAMES, LEASE_MS, RESET, RESYNC, SEAT_BYTES, SILENT_MS, Rooms, Seat
 from jam_recs.state import view
 
 
@@ -123,6 +123,17 @@ def test_a_slow_member_is_told_to_resync_and_the_others_hear_all(rooms):
     assert not slow.behind
 
 
+def test_a_room_larger_than_a_queue_reaches_a_slow_member_whole(rooms):
+    for number in range(1, 141):
+        rooms.submit("a", 1, number, r.Add(r.Track(number, "t" * 2_000)), 0)
+    commit(rooms)
+    seat = sit(rooms)
+    assert seat.behind  # the room alone is more than may wait
+    frames = drain(rooms, seat)
+    assert (frames[0], len(frames), len(frames[1]) > SEAT_BYTES) == (RESYNC, 2, True)
+    assert read_frame(frames[1]) == view(rooms.rooms["a"].durable)
+
+
 def test_after_a_restart_the_room_and_its_last_events_are_there(rooms, tmp_path):
     for number in range(1, 6):
         add(rooms, number)
@@ -146,6 +157,15 @@ def test_leases_run_on_the_clock_that_is_passed_in(rooms):
     assert room.lapsed(1_001 + LEASE_MS) == [1]
     room.seen_ms[1] = 1_000 + LEASE_MS
     assert room.lapsed(1_001 + LEASE_MS) == []
+
+
+def test_whoever_is_connected_may_be_silent_for_longer(rooms):
+    """A browser lets a hidden page speak once a minute."""
+    sit(rooms)
+    room = rooms.rooms["a"]
+    room.seen_ms[1] = 0
+    assert room.lapsed(SILENT_MS) == []
+    assert room.lapsed(SILENT_MS + 1) == [1]
 
 
 def test_a_room_whose_creation_the_disk_refused_never_was(rooms):

@@ -6,11 +6,13 @@ import json
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from jam_recs import records as r
+from jam_recs.log import history
 from jam_recs.member import Guest
 from tests.jam_recs.house import closed, hello
 
 
-def test_a_party_from_link_to_export(served):
+def test_a_party_from_its_link_to_its_log(served, tmp_path):
     async def test(house):
         cards = await house.party()
         async with house.guests(cards) as (ann, ben):
@@ -19,12 +21,10 @@ def test_a_party_from_link_to_export(served):
             assert (reply.kind, again.code) == ("add", "no_such_item")
             await ann.until(lambda view: view.version == reply.version)
             assert ann.view == await ben.until(lambda view: view.version == reply.version)
-        room, token = cards[0]["room"], cards[0]["token"]
-        status, body = await house.call("GET", f"/rooms/{room}/export?token={token}")
-        assert status == 200
-        assert [json.loads(line)["body"]["type"] for line in body.splitlines()] == ["create", "join", "add", "vote"]
-        assert (await house.call("GET", f"/rooms/{room}/export?token=forged"))[0] == 403
-        assert (await house.call("GET", "/rooms/nowhere/export?token=forged"))[0] == 403
+        room, path = cards[0]["room"], tmp_path / "jam_recs" / "rooms.log"
+        assert [type(op.body) for op, _ in history(path, room)] == [r.Create, r.Join, r.Add, r.Vote]
+        for path in (f"/rooms/{room}/qr", f"/rooms/{room}/members", "/rooms/nowhere/qr"):
+            assert (await house.call("POST", path, {"invite": "forged", "name": "x"}))[0] == 403
 
     served(test)
 
@@ -209,6 +209,22 @@ def test_the_same_member_by_another_door_takes_his_seat(served):
             assert (await closed(first))[0] == 4410
             await second.send('{"type":"beat"}')
             assert json.loads(await second.recv()) == {"type": "beat"}
+
+    served(test)
+
+
+def test_whoever_lapses_at_an_open_line_comes_back_by_himself(served, times, monkeypatch):
+    monkeypatch.setattr("jam_recs.server.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("jam_recs.server.GOODBYE_S", 0.0)
+
+    async def test(house):
+        (card,) = await house.party(0)
+        async with house.socket(card["room"]) as socket:
+            await hello(socket, card["token"])
+            times.lease = 91_000
+            assert (await closed(socket))[0] == 4408
+        async with house.socket(card["room"]) as socket:
+            assert (await hello(socket, card["token"]))["members"][0].get("present", True)
 
     served(test)
 

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from jam_recs import records as r
 from jam_recs.follow import Gap, follow
-from jam_recs.state import apply, empty, view
+from jam_recs.state import apply, empty, kept_by_refill, view
 from tests.jam_recs.model import Model
 
 EPOCH = 1
@@ -83,6 +83,13 @@ def test_a_rejected_op_stays_rejected_when_it_would_now_succeed(party):
     assert code(party.do(3, r.Skip(2), seq=1)) == "not_playing"
 
 
+def test_a_wish_in_the_second_after_a_lapse_is_taken_when_its_member_is_back(party):
+    party.do(0, r.Lapse(3))
+    assert code(party.do(3, r.Vote(4, 1), seq=1)) == "not_here"
+    party.do(3, r.Join(r.Profile("Guest 3")))
+    assert party.do(3, r.Vote(4, 1), seq=1).kind == "vote"
+
+
 def test_the_same_id_with_another_body_is_refused(party):
     party.do(3, r.Vote(4, 1), seq=1)
     state = party.state
@@ -153,6 +160,23 @@ def test_wished_tracks_stand_ahead_and_a_refill_leaves_the_next_two(party):
     party.do(3, r.Add(track(20)))  # a recommended track that somebody wishes becomes his
     assert party.tracks() == [40, 20, 50]
     assert [item.added_by for item in party.state.queue] == [3, 3, 0]
+
+
+def test_a_refill_keeps_votes_and_items_and_drops_what_a_newcomer_may_not_hear(party):
+    for item in (2, 3, 4, 5):
+        party.do(1, r.Remove(item))
+    party.do(0, r.Refill(party.state.version, tuple(pick(n) for n in range(20, 26))))
+    assert party.ids() == [6, 7, 8, 9, 10, 11]
+    party.do(2, r.Vote(8, 1))
+    assert party.tracks() == [22, 20, 21, 23, 24, 25]
+    party.do(0, r.Refill(party.state.version, (pick(24), pick(31), pick(30)), drop=(6,)))
+    assert (party.tracks(), party.ids()) == ([22, 24, 31, 30], [8, 10, 12, 13])  # 24, picked again, is the same item
+    assert party.state.queue[0].up == (2,)
+    party.do(3, r.Vote(10, 1))
+    party.do(3, r.Vote(13, 1))
+    party.do(0, r.Refill(party.state.version, (pick(40),)))
+    assert party.tracks() == [22, 24, 30, 40]  # what is voted for stays
+    assert code(party.do(0, r.Refill(party.state.version, (pick(30),)))) == "repeat"
 
 
 def test_a_refill_of_a_room_that_moved_on_or_with_a_repeat_is_refused(party):
@@ -238,6 +262,14 @@ def test_no_explicit_track_with_a_minor_in_the_room(party):
     assert 67 not in party.tracks()
 
 
+def test_an_explicit_track_ends_when_a_minor_comes():
+    party = Party()
+    party.do(1, r.Add(track(66, explicit=True)))
+    party.do(1, r.Add(track(10)))
+    party.do(4, r.Join(r.Profile("Kid", minor=True)))
+    assert (party.state.now.item.track.track_id, party.state.played[0].skipped_by) == (10, 0)
+
+
 def test_time_that_runs_backwards_ends_no_track_before_it_began(party):
     party.at = 0
     party.do(1, r.Skip(1))
@@ -311,9 +343,16 @@ class BesideTheModel(RuleBasedStateMachine):
             member, seq, wish = which.choice(self.sent)
             self.do(member, seq - changed, wish)
 
-    @rule(tracks=st.lists(st.integers(0, 40), max_size=6), stale=st.booleans())
-    def refill(self, tracks, stale):
-        self.do(0, 0, r.Refill(self.state.version - stale, tuple(pick(number) for number in tracks)))
+    @rule(tracks=st.lists(st.integers(0, 40), max_size=6), again=st.booleans(), drop=st.frozensets(ITEMS, max_size=2))
+    def refill(self, tracks, again, drop):
+        kept = {item.item for item in kept_by_refill(self.state.queue)}
+        old = [item.track.track_id for item in self.state.queue if item.item not in kept]
+        picks = tuple(pick(number) for number in dict.fromkeys(old + tracks if again else tracks))
+        self.do(0, 0, r.Refill(self.state.version, picks, tuple(drop)))
+
+    @rule()
+    def stale(self):
+        self.do(0, 0, r.Refill(self.state.version - 1, (pick(99),)))
 
     @rule(member=MEMBERS)
     def lapse(self, member):
