@@ -16,7 +16,6 @@ from jam_recs.catalogue import Catalogue, Rows
 Bits = NDArray[np.uint8]
 
 VETO, EXPLICIT, REPEAT, MARKET = 1, 2, 4, 8
-NAMES = {VETO: "veto", EXPLICIT: "explicit", REPEAT: "repeat", MARKET: "market"}
 ARTIST_WINDOW, PER_ARTIST = 10, 2
 """At most PER_ARTIST tracks of an artist in any ARTIST_WINDOW neighbours, and never two in a row."""
 
@@ -46,17 +45,6 @@ def broken(catalogue: Catalogue, rows: Rows, rules: Rules) -> Bits:
             mask |= np.uint64(1) << np.uint64(place)
     bits[(catalogue.closed[rows] & mask) != 0] |= MARKET
     return bits
-
-
-def in_force(rules: Rules) -> tuple[str, ...]:
-    """Names of the constraints that could have taken a track away."""
-    asked = {
-        VETO: bool(rules.vetoed_artists or rules.vetoed_tracks),
-        EXPLICIT: not rules.explicit,
-        REPEAT: bool(rules.heard),
-        MARKET: bool(rules.markets),
-    }
-    return tuple(NAMES[bit] for bit, on in asked.items() if on)
 
 
 def _ids(values: Iterable[int]) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 60 % of each listener's artists train EASE, the other 40 % are the truth. A group hears a queue of 24 that none of its members has
 heard before. A member's utility is the queue's liking as a share of what their own ideal queue would give. Reported are its mean, the
 worst-off member's, the worst of any window of 8 tracks, the share of members without one held-out hit, and the longest run without a
-track that the member likes. In a third kind of session members come and go.
+track that the member likes.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 
 from jam_recs.closed_form import ease_scores, fit_ease
 from jam_recs.group_files import read_numbers
-from jam_recs.rerank import ALPHA, levels
+from jam_recs.rerank import ALPHA
 from jam_recs.strategies import STRATEGIES, alpha_fair, queue
 from shared.errors import BadInput, NotFound
 from shared.lake import Lake
@@ -51,7 +51,6 @@ def fairness(plays: csr_matrix, groups: int = GROUPS, seed: int = 1) -> dict[str
     for kind in KINDS:
         drawn = draw_groups(listeners, kind, groups, seed)
         report["kinds"][kind] = judge(listeners, drawn, kind)
-    report["coming_and_going"] = coming_and_going(listeners, draw_groups(listeners, "random", groups, seed + 1))
     return report
 
 
@@ -169,39 +168,6 @@ def dominators(table: dict[str, Float64], name: str) -> list[dict[str, Any]]:
     return found
 
 
-def coming_and_going(listeners: Listeners, drawn: Int64, alpha: float = ALPHA) -> dict[str, float]:
-    """Members 1 … 3 begin, 4 … 6 come after track 8, member 1 goes after track 16: do the newcomers own the queue?
-
-    `newcomer_share` is what newcomers get in their first window, against those who were there (1: alike); `least` the worst-off
-    member's utility while present; `from_zero_…` the same when a newcomer begins with nothing to his account.
-    """
-    found = []
-    for group in drawn:
-        liking = liking_of(listeners, group)[0]
-        found.append([*_visit(liking, alpha, at_level=True), *_visit(liking, alpha, at_level=False)])
-    names = ("newcomer_share", "least", "from_zero_share", "from_zero_least")
-    return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))
-
-
-def _visit(liking: Float64, alpha: float, at_level: bool) -> tuple[float, float]:
-    """One session in three stretches of WINDOW tracks: (newcomer_share, least)."""
-    half = SIZE // 2
-    joined = np.array([0] * half + [WINDOW] * (SIZE - half))
-    picks = np.empty(0, np.int64)
-    for present in (np.arange(half), np.arange(SIZE), np.arange(1, SIZE)):
-        heard, came = liking[np.ix_(present, picks)].astype(np.float32), joined[present]
-        if not at_level:
-            heard[np.arange(len(picks)) < came[:, None]] = 0
-            came = np.zeros_like(came)
-        level = levels(heard, came)
-        left = np.setdiff1d(np.arange(liking.shape[1]), picks)
-        picks = np.append(picks, left[alpha_fair(liking[np.ix_(present, left)], WINDOW, alpha, level)])
-    given = liking[:, picks]
-    second = given[:, WINDOW : 2 * WINDOW].mean(axis=1)
-    whole = [given[0, : 2 * WINDOW].mean(), *given[1:half].mean(axis=1), *given[half:, WINDOW:].mean(axis=1)]
-    return float(second[half:].mean() / max(second[:half].mean(), 1e-9)), float(min(whole))
-
-
 def as_text(report: dict[str, Any]) -> str:
     """The report for a person."""
     lines = [f"{report['listeners']:,} listeners, {report['artists']:,} artists; "
@@ -212,7 +178,4 @@ def as_text(report: dict[str, Any]) -> str:
             by = ", ".join(f"{one['alpha']:g}" for one in found["dominated_by"].get(name, []))
             lines.append(f"{name:18}{row['mean']:8.3f}{row['min']:8.3f}{row['worst_window']:8.3f}{row['zero_hits']:8.3f}"
                          f"{row['longest_run']:7.1f}   {by}".rstrip())  # fmt: skip
-    going = report["coming_and_going"]
-    lines.append(f"\ncoming and going: a newcomer's first window gives {going['newcomer_share']:.2f} of what the others get "
-                 f"({going['from_zero_share']:.2f} had he begun at zero)")  # fmt: skip
     return "\n".join(lines)

@@ -53,8 +53,7 @@ class Library(Struct, eq=False):
         want = max(0, WANT - (len(kept) - by_hand))
         found = refill(self.catalogue, session, want, state.rights.alpha_tenths / 10)
         picks = tuple(
-            r.Pick(self.catalogue.track(pick.track_id), pick.served, thousandths(pick.shares), pick.filters)
-            for pick in found.picks
+            r.Pick(self.catalogue.track(pick.track_id), pick.served, thousandths(pick.shares)) for pick in found.picks
         )
         queue = [item.track.track_id for item in kept] + [pick.track_id for pick in found.picks]
         body = r.Refill(

@@ -56,8 +56,6 @@ class Item(Record, frozen=True, omit_defaults=True):
     served: int = 0
     """Recommended: the member whom it serves most."""
     shares: tuple[Share, ...] = ()
-    filters: tuple[str, ...] = ()
-    """Recommended: the hard constraints that were in force when it was picked."""
 
     @property
     def votes(self) -> int:
@@ -232,7 +230,6 @@ class Pick(Record, frozen=True, omit_defaults=True):
     track: Track
     served: int
     shares: tuple[Share, ...]
-    filters: tuple[str, ...] = ()
 
 
 class Refill(Record, frozen=True, omit_defaults=True, tag="refill"):
@@ -300,7 +297,6 @@ class Face(Record, frozen=True, omit_defaults=True):
     member: int
     name: str
     present: bool = True
-    minor: bool = False
 
 
 class View(Record, frozen=True, tag="room"):

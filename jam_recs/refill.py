@@ -56,7 +56,6 @@ class Pick(NamedTuple):
     track_id: int
     served: int  # the member with the largest part of the gain
     shares: tuple[tuple[int, float], ...]  # (member, liking): 1 is as good as this member's ideal queue
-    filters: tuple[str, ...]  # the constraints in force
 
 
 class Refill(NamedTuple):
@@ -81,10 +80,10 @@ def refill(catalogue: Catalogue, session: Session, want: int, alpha: float = ALP
         catalogue.flow[front[-1]] if len(front) else np.full(2, np.nan, np.float32), flow_cost,
         want if pools else 0, DECAY, EPSILON,
     )  # fmt: skip
-    members, filters = [member.member_id for member in session.members], constraints.in_force(rules)
+    members = [member.member_id for member in session.members]
     tracks, shares = catalogue.track_ids[rows[chosen]].tolist(), liking[:, chosen].T.tolist()
     picks = (
-        Pick(track, members[whom], tuple(zip(members, given, strict=True)), filters)
+        Pick(track, members[whom], tuple(zip(members, given, strict=True)))
         for track, whom, given in zip(tracks, served.tolist(), shares, strict=True)
     )
     return Refill(tuple(picks), len(chosen) < want, dict(zip(members, level.tolist(), strict=True)))

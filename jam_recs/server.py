@@ -7,6 +7,7 @@ The committer takes what was submitted, has the log make it durable, and publish
 import asyncio
 import gc
 import logging
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -56,8 +57,8 @@ class Server:
 
     def start(self) -> None:
         """Begin to commit and to look after leases, on the running loop."""
-        self._spawn(self._commit_forever())
-        self._spawn(self._look_forever())
+        for vital in (self._commit_forever(), self._look_forever()):
+            self._spawn(vital).set_name("vital")
 
     async def stop(self) -> None:
         """Commit what is pending and give the log back."""
@@ -148,15 +149,18 @@ class Server:
         except LogFull as error:
             log.error(json.encode({"refused": str(error)}).decode())
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
             log.error("a task of the server failed", exc_info=task.exception())
+            if task.get_name() == "vital":
+                signal.raise_signal(signal.SIGTERM)  # better no server than one that takes wishes and never answers
 
     async def _commit_forever(self) -> None:
         while True:

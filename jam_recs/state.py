@@ -124,7 +124,7 @@ def view(state: r.State) -> r.View:
 
 def face(member: r.Member) -> r.Face:
     """What others see of a member."""
-    return r.Face(member.member, member.profile.name, member.present, member.profile.minor)
+    return r.Face(member.member, member.profile.name, member.present)
 
 
 def _with_member(state: r.State, member: r.Member) -> r.State:
@@ -355,7 +355,7 @@ def _refill(state: r.State, op: r.Op, body: r.Refill) -> r.State:
         if item is None:
             items += 1
             item = r.Item(items, pick.track)
-        queue.append(structs.replace(item, served=pick.served, shares=pick.shares, filters=pick.filters))
+        queue.append(structs.replace(item, served=pick.served, shares=pick.shares))
     state = structs.replace(state, queue=tuple(queue), items=items, levels=body.levels, exhausted=body.exhausted)
     return state if state.now else _play_next(state, op, state.played)
 
@@ -367,18 +367,7 @@ def heard(state: r.State) -> set[int]:
 
 
 _RULES: dict[type, Callable[[r.State, r.Op, Any], r.State]] = {
-    r.Create: _create,
-    r.Join: _join,
-    r.Leave: _leave,
-    r.Add: _add,
-    r.Vote: _vote,
-    r.Skip: _skip,
-    r.Move: _move,
-    r.Remove: _remove,
-    r.Handover: _handover,
-    r.SetRights: _rights,
-    r.Kick: _kick,
+    r.Create: _create, r.Join: _join, r.Leave: _leave, r.Lapse: _lapse, r.Kick: _kick, r.Handover: _handover,
+    r.SetRights: _rights, r.Add: _add, r.Vote: _vote, r.Move: _move, r.Remove: _remove, r.Skip: _skip, r.Ended: _ended,
     r.Refill: _refill,
-    r.Ended: _ended,
-    r.Lapse: _lapse,
-}
+}  # fmt: skip

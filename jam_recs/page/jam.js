@@ -4,14 +4,11 @@ import { Seat } from "./socket.js";
 
 const $ = (id) => document.getElementById(id);
 const REFUSALS = {
-  no_right: "The host keeps that to the host.",
-  not_playing: "That track is over already.",
-  no_such_item: "That track has left the queue already.",
-  no_such_track: "There is no such track.",
-  in_queue: "That track is in the queue already.",
-  queue_full: "The queue is full.",
-  explicit: "Explicit tracks are off in this room.",
+  no_right: "The host keeps that to the host.", not_playing: "That track is over already.", queue_full: "The queue is full.",
+  no_such_item: "That track has left the queue already.", no_such_track: "There is no such track.",
+  in_queue: "That track is in the queue already.", explicit: "Explicit tracks are off in this room.",
 };
+const RIGHTS = ["move", "skip", "add", "explicit"];
 const TYPING_MS = 120;
 let seat = null, names = new Map(), searched = 0, painting = false;
 
@@ -22,8 +19,9 @@ if (room) {
   if (kept) attend(JSON.parse(kept));
 }
 
-const send = (path, body) =>
-  fetch(`/jam-recs${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+function send(path, body) {
+  return fetch(`/jam-recs${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
 
 async function post(path, body) {
   const response = await send(path, body), answer = await response.json();
@@ -107,40 +105,38 @@ const whose = (item) =>
 function paintMembers(state, me, host) {
   const levels = new Map(state.levels), most = Math.max(1, ...levels.values());
   const rows = state.members.filter((face) => face.present !== false).map((face) => {
-    const row = document.createElement("li"), name = document.createElement("span"), bar = document.createElement("meter");
-    name.textContent = face.name + (face.member === me ? " (you)" : "") + (face.member === state.host ? " ★ host" : "");
-    bar.max = most;
-    bar.value = levels.get(face.member) ?? 0;
-    bar.textContent = `${Math.round((100 * bar.value) / most)} %`;
-    bar.setAttribute("aria-label", `what ${face.name} has had lately`);
-    row.append(name, bar);
-    if (host && face.member !== me) {
-      row.append(button("Make host", `Make ${face.name} host`, () => seat.wish({ type: "handover", member: face.member })));
-      row.append(button("Remove", `Put ${face.name} out`, () => seat.wish({ type: "kick", member: face.member })));
-    }
-    return row;
+    const said = face.name + (face.member === me ? " (you)" : "") + (face.member === state.host ? " ★ host" : "");
+    const bar = make("meter", `${Math.round((100 * (levels.get(face.member) ?? 0)) / most)} %`, `what ${face.name} has had lately`);
+    Object.assign(bar, { max: most, value: levels.get(face.member) ?? 0 });
+    const asked = host && face.member !== me ? { "Make host": ["handover", `Make ${face.name} host`], Remove: ["kick", `Put ${face.name} out`] } : {};
+    const buttons = Object.entries(asked).map(([text, [type, label]]) => make("button", text, label, () => seat.wish({ type, member: face.member })));
+    return row(make("span", said), bar, ...buttons);
   });
   $("members").replaceChildren(...rows);
 }
 
-function button(text, label, act) {
-  const made = document.createElement("button");
-  Object.assign(made, { type: "button", textContent: text });
-  made.setAttribute("aria-label", label);
-  made.addEventListener("click", act);
+function make(tag, text, label, act) {
+  const made = Object.assign(document.createElement(tag), { textContent: text });
+  if (label) made.setAttribute("aria-label", label);
+  if (act) Object.assign(made, { type: "button", onclick: act });
+  return made;
+}
+
+function row(...parts) {
+  const made = document.createElement("li");
+  made.append(...parts);
   return made;
 }
 
 function paintRights(rights) {
   if (document.activeElement !== $("alpha")) $("alpha").value = rights.alpha_tenths;
   $("alpha-says").textContent = rights.alpha_tenths === 0 ? "plain average" : (rights.alpha_tenths / 10).toFixed(1);
-  for (const right of ["move", "skip", "add", "explicit"]) $(`may-${right}`).checked = rights[right];
+  for (const right of RIGHTS) $(`may-${right}`).checked = rights[right];
 }
 
 $("host").addEventListener("change", () => {
-  const rights = { alpha_tenths: Number($("alpha").value) };
-  for (const right of ["move", "skip", "add", "explicit"]) rights[right] = $(`may-${right}`).checked;
-  seat.wish({ type: "rights", rights });
+  const allowed = RIGHTS.map((right) => [right, $(`may-${right}`).checked]);
+  seat.wish({ type: "rights", rights: { alpha_tenths: Number($("alpha").value), ...Object.fromEntries(allowed) } });
 });
 $("skip").addEventListener("click", () => seat.wish({ type: "skip", item: Number($("skip").dataset.item) }));
 $("leave").addEventListener("click", () => seat.leave());
@@ -150,25 +146,18 @@ $("search").addEventListener("input", async () => {
   if (!text) return $("found").replaceChildren();
   await new Promise((later) => setTimeout(later, TYPING_MS));
   if (mine !== searched) return;
-  try {
-    const response = await fetch(`/jam-recs/tracks?q=${encodeURIComponent(text)}`);
-    const tracks = await response.json();
-    if (mine !== searched) return;
-    if (!response.ok) throw new Error(tracks.error);
-    $("found").replaceChildren(...tracks.slice(0, 8).map(offer));
-  } catch (error) {
-    say(error.message, true);
-  }
+  const response = await fetch(`/jam-recs/tracks?q=${encodeURIComponent(text)}`).catch(() => null);
+  const tracks = response ? await response.json() : { error: "No answer; try again." };
+  if (mine !== searched) return;
+  if (!response?.ok) say(tracks.error, true);
+  else $("found").replaceChildren(...tracks.slice(0, 8).map(offer));
 });
 
 function offer(track) {
-  const row = document.createElement("li"), name = document.createElement("span");
-  name.textContent = named(track);
-  row.append(name, button("Add", `Add ${named(track)}`, () => {
+  return row(make("span", named(track)), make("button", "Add", `Add ${named(track)}`, () => {
     seat.wish({ type: "add", track_id: track.track_id });
     $("search").value = "";
     $("found").replaceChildren();
     $("search").focus();
   }));
-  return row;
 }

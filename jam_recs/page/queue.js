@@ -2,7 +2,6 @@
 // focus and a drag in hand survive what others do meanwhile; a move always says «this one behind that one», never a position.
 
 const rows = new Map();
-let dragged = null;
 
 export function paintQueue(list, state, room) {
   const { queue } = state, focused = document.activeElement;
@@ -80,23 +79,21 @@ function byKey(event, list, row) {
 function grab(event, list, row) {
   if (event.currentTarget.disabled || event.button) return;
   event.preventDefault();
-  event.currentTarget.focus();
-  event.currentTarget.setPointerCapture(event.pointerId);
-  dragged = { row, over: undefined };
+  const handle = event.currentTarget;
+  handle.focus();
+  handle.setPointerCapture(event.pointerId);
   row.classList.add("dragged");
-  const drag = (move) => mark(list, row, move.clientY);
-  const drop = (end) => {
-    for (const [name, act] of [["pointermove", drag], ["pointerup", drop], ["pointercancel", drop]]) event.target.removeEventListener(name, act);
+  let after;
+  handle.onpointermove = (move) => (after = mark(list, row, move.clientY));
+  handle.onpointerup = handle.onpointercancel = (end) => {
+    handle.onpointermove = handle.onpointerup = handle.onpointercancel = null;
     row.classList.remove("dragged");
     list.querySelectorAll(".before, .behind").forEach((other) => other.classList.remove("before", "behind"));
-    if (end.type === "pointerup" && dragged.over !== undefined) row.room.wish({ type: "move", item: idOf(row), after: dragged.over });
-    dragged = null;
+    if (end.type === "pointerup" && after !== undefined) row.room.wish({ type: "move", item: idOf(row), after });
   };
-  event.target.addEventListener("pointermove", drag);
-  event.target.addEventListener("pointerup", drop);
-  event.target.addEventListener("pointercancel", drop);
 }
 
+// Show where the row would go; the item behind which that is, 0 for the top.
 function mark(list, row, y) {
   const others = [...list.children].filter((other) => other !== row);
   const below = others.find((other) => y < other.getBoundingClientRect().top + other.offsetHeight / 2);
@@ -104,5 +101,5 @@ function mark(list, row, y) {
   const above = below ? others[others.indexOf(below) - 1] : others.at(-1);
   if (below) below.classList.add("before");
   else above?.classList.add("behind");
-  dragged.over = idOf(above);
+  return idOf(above);
 }

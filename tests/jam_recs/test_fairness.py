@@ -67,12 +67,6 @@ def test_some_slider_is_fairer_than_the_plain_average(listeners):
     assert judged["dominated_by"]["average"] == []  # nothing has a better mean than the best mean
 
 
-def test_a_newcomer_at_the_groups_level_takes_less_than_one_who_begins_at_zero(listeners):
-    found = f.coming_and_going(listeners, f.draw_groups(listeners, "random", 12, 5))
-    assert found["newcomer_share"] < found["from_zero_share"]
-    assert found["least"] > 0
-
-
 def test_a_heavy_listeners_scores_are_brought_to_one_scale():
     scores = np.array([[10.0, -5.0], [0.1, 0.05]], np.float32)
     assert share_of_ideal(scores, np.array([[10.0], [0.1]], np.float32)).tolist() == [[1, 0], [1, 0.5]]
