@@ -56,17 +56,15 @@ class Socket(asyncio.Protocol):
         self.transport = transport = cast(asyncio.Transport, transport)
         key = b64encode(os.urandom(16)).decode()
         lines = ("Host: localhost", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}")
-        transport.write(
-            "\r\n".join([f"GET {self._path} HTTP/1.1", *lines, "Sec-WebSocket-Version: 13", "", ""]).encode()
-        )
+        head = (f"GET {self._path} HTTP/1.1", *lines, "Sec-WebSocket-Version: 13", "", "")
+        transport.write("\r\n".join(head).encode())
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into frames; a server's frames are not masked."""
         data = self._buffer + data
         if not self._open:
-            head, end, data = data.partition(b"\r\n\r\n")
+            self._buffer, end, data = data.partition(b"\r\n\r\n")
             if not end:
-                self._buffer = head
                 return
             self._open = True
             self.say(json.encode({"type": "hello", "token": self._token}))

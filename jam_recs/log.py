@@ -124,12 +124,8 @@ class Log:
             raise LogFull(f"{self.path}: {error.strerror}; {len(records)} records refused; free some space") from error
         try:
             _sync(self._file)
-        except (
-            OSError
-        ) as error:  # the kernel may have dropped the pages: what is on the disk is known only after a restart
-            self._broken = (
-                f"{self.path}: {error.strerror} while syncing; everything is refused until the server restarts"
-            )
+        except OSError as error:  # the kernel may have dropped the pages: only a restart tells what is on the disk
+            self._broken = f"{self.path}: {error.strerror} while syncing; everything is refused until a restart"
             raise LogFull(self._broken) from error
         self._end += len(data)
         self._batch += 1
@@ -138,7 +134,7 @@ class Log:
         try:
             os.truncate(self._file, self._end)
         except OSError:
-            self._broken = f"{self.path}: {error.strerror}; everything is refused until the server restarts"
+            self._broken = f"{self.path}: {error.strerror}; everything is refused until a restart"
 
     @property
     def grown(self) -> bool:
@@ -207,9 +203,7 @@ def records(path: Path) -> Iterator[Record]:
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}; expected the log of a Jam server, …/jam_recs/rooms.log") from error
     if data[: len(MAGIC)] != MAGIC:
-        raise BadInput(
-            f"{path}: byte 0: expected {MAGIC!r}, the first line of a Jam log; give the file that `serve` wrote"
-        )
+        raise BadInput(f"{path}: byte 0: expected {MAGIC!r}, a Jam log's first line; give the file that `serve` wrote")
     offset, batch = len(MAGIC), 0
     while record := _record_at(data, offset):
         yield record
@@ -222,10 +216,8 @@ def _refuse_damage(path: Path, data: mmap.mmap | bytes, offset: int, batch: int)
     for place in range(offset + 1, len(data) - HEAD.size):
         length, _, later = HEAD.unpack_from(data, place)
         if 0 < length <= MAX_RECORD and batch + 2 <= later <= batch + 2**20 and _record_at(data, place):
-            raise BadInput(
-                f"{path}: byte {offset}: the record is damaged and batch {later} lies behind it, so this is no torn tail; "
-                "restore the file from a copy"
-            )
+            raise BadInput(f"{path}: byte {offset}: the record is damaged and batch {later} lies behind it, so this is no "
+                           "torn tail; restore the file from a copy")  # fmt: skip
 
 
 def recover(path: Path) -> Recovered:

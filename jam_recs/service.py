@@ -13,14 +13,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from secrets import token_hex
-from threading import Lock
+from threading import RLock
 from time import monotonic_ns
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
-from msgspec import DecodeError, Struct, ValidationError, json, to_builtins
+from msgspec import DecodeError, Meta, Struct, ValidationError, json, to_builtins
 from pydantic import BaseModel, Field
 
 from jam_recs import records as r
@@ -33,7 +34,6 @@ from jam_recs.tokens import LIFE_MS, Bucket, Denied, Token, new_member, sign, ve
 from shared.bootstrap import Engines
 from shared.errors import LinerError, NotFound
 
-MAX_FRAME = 64 * 1024
 AUTH_S = 5.0
 DENIED, AWAY, OVER, LATER = 4403, 4408, 4410, 1013
 """Why a connection ends: the first and the third are final, after the others a client comes back."""
@@ -59,7 +59,7 @@ class Hello(Struct, frozen=True, tag="hello"):
 class Ask(Struct, frozen=True, tag="ask"):
     """A wish and its number."""
 
-    seq: int
+    seq: Annotated[int, Meta(gt=0, lt=2**53)]
     wish: AddById | r.Vote | r.Skip | r.Move | r.Remove | r.Handover | r.SetRights | r.Kick | r.Leave
 
 
@@ -102,7 +102,7 @@ class Parties:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._library: Library | None = None
-        self._opening = Lock()
+        self._opening = RLock()
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sockets = 0
@@ -120,10 +120,10 @@ class Parties:
         return self._library
 
     def _open(self) -> None:
-        library = self._find_library()
         home = self._engines.settings.home / "jam_recs"
         with self._opening:
             if self._server is None:
+                library = self._find_library()
                 self._server = Server(home, self._engines.clock, lambda: monotonic_ns() // 1_000_000, library)
 
     async def server(self) -> Server:
@@ -267,41 +267,34 @@ async def _receive_forever(server: Server, websocket: WebSocket, room: Room, sea
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return
-        text = message.get("text") or ""
         room.seen_ms[seat.member] = server.monotonic_ms()
-        _heard(server, room, seat, bucket, text)
+        _heard(server, room, seat, bucket, message.get("text") or "")
 
 
 def _heard(server: Server, room: Room, seat: Seat, bucket: Bucket, text: str) -> None:
     """One frame of a member: a heartbeat, a wish, or nonsense. What is refused here was never numbered: the same id may come again."""
     try:
-        if len(text) > MAX_FRAME:
-            raise ValidationError("too long")
         asked = _asked.decode(text)
     except (DecodeError, ValidationError):
         asked = None
-    version = room.durable.version
-    if not bucket.take(server.now_ms()):
-        seat.put(json.encode(r.Rejection(getattr(asked, "seq", 0), "slow_down", version)))
-    elif isinstance(asked, Beat):
-        seat.put(BEAT)
-    elif asked is None or not 0 < asked.seq < 2**53:
-        seat.put(json.encode(r.Rejection(0, "malformed", version)))
-    else:
-        _wished(server, room, seat, asked)
+    seq = asked.seq if isinstance(asked, Ask) else 0
+    refused = "malformed" if asked is None else ""
+    try:
+        if not bucket.take(server.now_ms()):
+            refused = "slow_down"
+        elif isinstance(asked, Beat):
+            seat.put(BEAT)
+        elif asked:
+            wish = asked.wish
+            body = r.Add(server.track(wish.track_id)) if isinstance(wish, AddById) else wish
+            server.submit(room.state.room, seat.member, seq, body, partial(_tell, seat))
+    except NotFound:
+        refused = "no_such_track"
+    if refused:
+        seat.put(json.encode(r.Rejection(seq, refused, room.durable.version)))
 
 
-def _wished(server: Server, room: Room, seat: Seat, asked: Ask) -> None:
-    body: Any = asked.wish
-    if isinstance(body, AddById):
-        try:
-            body = r.Add(server.track(body.track_id))
-        except NotFound:
-            seat.put(json.encode(r.Rejection(asked.seq, "no_such_track", room.durable.version)))
-            return
-
-    def tell(frame: bytes) -> None:
-        if not frame.startswith(b'{"type":"event"') or b'"kind":"again"' in frame:  # his own event stands in his queue
-            seat.put(frame)
-
-    server.submit(room.state.room, seat.member, asked.seq, body, tell)
+def _tell(seat: Seat, frame: bytes) -> None:
+    """An answer that is for its sender alone; an event of his own stands in his queue already."""
+    if not frame.startswith(b'{"type":"event"') or b'"kind":"again"' in frame:
+        seat.put(frame)

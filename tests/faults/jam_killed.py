@@ -5,14 +5,15 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from jam_recs import member, service  # noqa: F401  imported once, in the parent of all that are killed
+from jam_recs import log, member, service  # noqa: F401  imported once, in the parent of all that are killed
 from jam_recs.service import router
 from shared.bootstrap import Engines
 from shared.settings import Settings
 
 
-def serve(home, port):
-    """Serve the rooms of `home` until killed."""
+def serve(home, port, compact_at):
+    """Serve the rooms of `home` until killed; the log is compacted whenever it has doubled, from `compact_at` bytes on."""
+    log.COMPACT_AT = compact_at
     app = FastAPI()
     app.include_router(router(Engines(Settings(home=Path(home)))))
     uvicorn.run(

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 import pytest
 
 from jam_recs import records as r
-from jam_recs.log import history, replay, state_hash
+from jam_recs.log import COMPACT_AT, history, replay, state_hash
 from jam_recs.member import Guest
 from jam_recs.process import free_port, post, wait_for
 from tests.faults.jam_killed import serve
@@ -38,12 +38,12 @@ def test_everything_goes_wrong_at_once(tmp_path, seed):
 class Killed:
     """A server that is forked, killed and forked again on one port and one log."""
 
-    def __init__(self, home):
-        self.home, self.port = home, free_port()
+    def __init__(self, home, compact_at=COMPACT_AT):
+        self.home, self.port, self.compact_at = home, free_port(), compact_at
         self.start()
 
     def start(self):
-        self.process = processes.Process(target=serve, args=(str(self.home), self.port), daemon=True)
+        self.process = processes.Process(target=serve, args=(str(self.home), self.port, self.compact_at), daemon=True)
         self.process.start()
         self.process.poll = lambda: self.process.exitcode
         wait_for(self.port, self.process)
@@ -58,8 +58,8 @@ class Killed:
 
 
 @pytest.fixture
-def server(tmp_path):
-    server = Killed(tmp_path)
+def server(tmp_path, request):
+    server = Killed(tmp_path, getattr(request, "param", COMPACT_AT))
     yield server
     if server.process.is_alive():
         server.kill()
@@ -153,6 +153,28 @@ def test_kill_minus_nine_under_members_at_sockets(server, seed):
     asyncio.run(asyncio.wait_for(killed(watched, server, seed), 120))
     assert watched.violations() == []
     assert watched.answers() == 60
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seed", ONE or range(max(1, RUNS // 10)))
+@pytest.mark.parametrize("server", [0], indirect=True)
+def test_kill_minus_nine_while_the_log_is_compacted(server, seed):
+    """Its ops are gone, so the answers are looked up in the room that is left, which all members must hold alike."""
+    watched = Watched(server, seed)
+    asyncio.run(asyncio.wait_for(killed(watched, server, seed), 120))
+    rooms, ops, _ = replay(server.home / "jam_recs" / "rooms.log")
+    room = rooms[watched.room]
+    kept = {(m.member, one.seq): (one.version, one.code) for m in room.members.values() for one in m.answers}
+    assert {call.id: call.answers for call in watched.calls.values()} == {
+        call.id: [kept[call.id]] for call in watched.calls.values()
+    }
+    versions = [version for version, code in kept.values() if not code]
+    assert len(set(versions)) == len(versions)
+    at_version = {}
+    for _, seen in watched.seen:
+        assert at_version.setdefault(seen["version"], seen) == seen
+    assert all(shown(guest.view) == at_version[guest.view.version] for guest in watched.guests)
+    assert (watched.answers(), ops < 60) == (60, True)
 
 
 @pytest.mark.fault
