@@ -6,7 +6,6 @@ Requests read the partitions' files beside the worker (WAL); only the gateway ho
 import asyncio
 import io
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import soundfile
@@ -22,7 +21,6 @@ from copyright_detect.worker import Run
 from shared.bootstrap import Engines
 from shared.errors import BadInput, NotFound
 
-PART_BYTES = 1 << 20  # what the console lets in
 LONGEST_SOUND_S = 600.0
 WAVEFORM_POINTS = 2000
 Answers = dict[int | str, dict[str, Any]]
@@ -49,9 +47,8 @@ def add_uploads(api: APIRouter, gateway: Gateway) -> None:
     """Sending, and following what is heard."""
 
     @api.post("/uploads", status_code=201)
-    def begin(request: Request, show: Show = "my-show") -> dict[str, str]:
+    def begin(show: Show = "my-show") -> dict[str, str]:
         """Begin an upload; send its parts next."""
-        own_page(request)
         return {"upload": gateway.begin(show)}
 
     @api.put("/uploads/{upload}/parts/{number}", openapi_extra=BODY)
@@ -59,14 +56,11 @@ def add_uploads(api: APIRouter, gateway: Gateway) -> None:
         upload: UploadId, number: Annotated[int, Path(ge=0, lt=1 << 20)], request: Request, last: bool = False
     ) -> dict[str, Any]:
         """Append a part of at most 1 MiB, numbered from 0; the one with `last` starts the hearing."""
-        own_page(request)
-        body = await bounded(request)
-        return await asyncio.to_thread(gateway.part, upload, number, body, last)
+        return await asyncio.to_thread(gateway.part, upload, number, await request.body(), last)
 
     @api.post("/demo", status_code=202, include_in_schema=False)
-    def play(request: Request, level_db: Annotated[float, Query(ge=-30, le=10)] = -6.0) -> dict[str, str]:
+    def play(level_db: Annotated[float, Query(ge=-30, le=10)] = -6.0) -> dict[str, str]:
         """Stream the demo's podcast in the background, one at a time; level_db: its song against the voice."""
-        own_page(request)
         return {"upload": gateway.play_demo(level_db)}
 
     @api.get("/uploads")
@@ -131,23 +125,6 @@ def add_evidence(api: APIRouter, gateway: Gateway) -> None:
         if found is None:
             raise NotFound(f"reference {row['reference']!r}: its file is not there; only its peaks are stored")
         return wav(to_pcm(found).tobytes())
-
-
-def own_page(request: Request) -> None:
-    """BadInput for a request that another site's page made a browser send; what is no browser sends no Origin."""
-    origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
-        raise BadInput(f"origin {origin[:100]!r}: only this server's own page may do that")
-
-
-async def bounded(request: Request) -> bytes:
-    """The body, at most PART_BYTES of it, whatever its headers say."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > PART_BYTES:
-            raise BadInput(f"part over {PART_BYTES:,} bytes; cut the file into smaller ones")
-    return bytes(body)
 
 
 def verdict_of(gateway: Gateway, upload: str, match_id: int) -> tuple[dict[str, Any], Run]:

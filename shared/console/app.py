@@ -1,12 +1,9 @@
 """The app: `/` lists the eight, `/<system>/` is a system's page, its endpoints stand beside it; `/healthz`, `/metrics`.
 
-Plain files and ES modules, no build step, nothing from another origin: the headers below make the browser hold that.
+Plain files and ES modules, no build step, nothing from another origin; what every request passes first stands in `guard.py`.
 """
 
-import json
-import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,29 +11,23 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from shared import systems
 from shared.bootstrap import Engines
+from shared.console.guard import Guard
 from shared.errors import LinerError, NotFound
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-MAX_BODY_BYTES = 1 << 20
 STATIC = Path(__file__).parent / "static"
-log = logging.getLogger("liner.console")
-
-Next = Callable[[Request], Awaitable[Response]]
 
 
 def build_app(engines: Engines, only: str | None = None) -> FastAPI:
     """The console over `engines`; `only` names one system to serve alone."""
     app = FastAPI(title="linernotes", docs_url=None, redoc_url=None)
     app.state.requests = Counter[tuple[str, int]]()
-    app.middleware("http")(_guard)
+    app.add_middleware(Guard, requests=app.state.requests)
     app.add_exception_handler(LinerError, _explain)
+    app.add_exception_handler(HTTPException, _refuse)
     mounted = [system for system in systems.installed() if only in (None, system.name)]
     _add_house_routes(app, mounted)
     for system in mounted:
@@ -71,21 +62,13 @@ def _add_house_routes(app: FastAPI, mounted: list[systems.System]) -> None:
         ]
 
 
-async def _guard(request: Request, call_next: Next) -> Response:
-    """Bound the body, add the headers, count and log the request by its route, never by its path: paths hold user ids."""
-    if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
-        return JSONResponse({"error": f"body over {MAX_BODY_BYTES} bytes"}, status_code=413)
-    response = await call_next(request)
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    route = getattr(request.scope.get("route"), "path", "static")
-    request.app.state.requests[route, response.status_code] += 1
-    log.info(json.dumps({"route": route, "method": request.method, "status": response.status_code}))
-    return response
-
-
 def _explain(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, status_code=404 if isinstance(error, NotFound) else 400)
+
+
+def _refuse(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
 
 
 def _page_folder(system: systems.System) -> Path:

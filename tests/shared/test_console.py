@@ -2,9 +2,12 @@
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketDenialResponse
 
 from shared.bootstrap import Engines
-from shared.console.app import MAX_BODY_BYTES, build_app
+from shared.console.app import build_app
+from shared.console.guard import MAX_BODY_BYTES
+from shared.console.serve import for_names_of
 from shared.settings import Settings
 
 
@@ -36,6 +39,42 @@ def test_health(client):
 
 def test_a_body_over_the_bound_is_refused(client):
     assert client.post("/healthz", content=b"x" * (MAX_BODY_BYTES + 1)).status_code == 413
+
+
+def test_a_body_without_a_length_is_counted_as_it_comes(client):
+    """Chunked: no header says how much there will be, and the counting stops it."""
+    pieces = (b"x" * 65_536 for _ in range(1 + MAX_BODY_BYTES // 65_536))
+    answer = client.put("/copyright-detect/uploads/guard/parts/0?name=a.wav", content=pieces)
+    assert (answer.status_code, answer.json()) == (413, {"error": "body over 1,048,576 bytes"})
+
+
+def test_another_sites_page_cannot_act_here(client):
+    for method, path in (("POST", "/charts/global/replay"), ("POST", "/ad-targeting/play"), ("DELETE", "/anything")):
+        assert client.request(method, path, headers={"Origin": "https://elsewhere.example"}).status_code == 403
+        assert client.request(method, path, headers={"Origin": "null"}).status_code == 403
+    assert client.get("/healthz", headers={"Origin": "https://elsewhere.example"}).status_code == 200
+
+
+def test_nor_open_a_socket(client):
+    with (
+        pytest.raises(WebSocketDenialResponse),
+        client.websocket_connect("/jam-recs/socket", headers={"Origin": "https://elsewhere.example"}),
+    ):
+        raise AssertionError("it opened")
+
+
+def test_a_refusal_has_the_headers_too_and_is_counted(client):
+    refused = client.post("/healthz", headers={"Origin": "https://elsewhere.example"})
+    assert refused.headers["x-content-type-options"] == "nosniff"
+    assert 'liner_requests_total{route="static",status="403"} 1' in client.get("/metrics").text
+
+
+def test_a_name_that_only_resolves_to_this_machine_is_refused(client):
+    """DNS rebinding: the address is ours, the name is not."""
+    there = TestClient(for_names_of("127.0.0.1", client.app), base_url="http://rebound.example:8000")
+    here = TestClient(for_names_of("127.0.0.1", client.app), base_url="http://localhost:8000")
+    open_to_all = TestClient(for_names_of("0.0.0.0", client.app), base_url="http://party.example")
+    assert [client.get("/healthz").status_code for client in (there, here, open_to_all)] == [400, 200, 200]
 
 
 def test_paths_stay_inside(client):
