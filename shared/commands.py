@@ -1,13 +1,9 @@
 """The house's own verbs: `world`, `tour`, `capacity`, `console`, `cluster check`, `bench`, `clean`, `completion`."""
 
 import argparse
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from shared import systems
 
 Groups = Any  # argparse's sub-parser action has no public name
 
@@ -49,16 +45,10 @@ def add_verbs(groups: Groups, build_parser: Callable[[], argparse.ArgumentParser
 
 
 def run_tour(_: argparse.Namespace) -> int:
-    """Run each system's demo in a process of its own; the first failure ends the tour."""
-    for system in systems.installed():
-        print(f"\n━━━ {system.title} ━━━\n{system.answer}\n", flush=True)
-        done = subprocess.run(
-            [sys.executable, "-m", "shared", system.verb, "demo"], check=False, stdin=subprocess.DEVNULL
-        )
-        if done.returncode:
-            print(f"liner: the demo of {system.verb} failed", file=sys.stderr)
-            return done.returncode
-    return 0
+    """Run each system's demo in a process of its own and write the page that shows what each did."""
+    from shared.tour import tour
+
+    return tour()
 
 
 def run_cluster_check(arguments: argparse.Namespace) -> int:
