@@ -85,6 +85,31 @@ def bar_plot(title: str, x: str, y: Axis, bars: Sequence[tuple[str, float]]) -> 
     return _page(title, Axis(x), y, up, ticks, marks, [])
 
 
+def row_plot(title: str, rows: Sequence[tuple[str, float, str]], ours: frozenset[str]) -> str:
+    """An SVG of one horizontal bar per (label, value ≥ 0, text at its end), from zero; `ours` are told apart."""
+    height, left, right = 24, 200, 96
+    longest = max((value for _, value, _ in rows), default=0.0) or 1.0
+    marks = []
+    for index, (label, value, text) in enumerate(rows):
+        top, length = TOP + index * height, value / longest * (WIDTH - left - right)
+        colour = COLOURS[0] if label in ours else COLOURS[5]
+        marks += [
+            f'<text x="{left - 8}" y="{top + 15}" text-anchor="end">{escape(label)}</text>',
+            f'<rect x="{left}" y="{top + 3}" width="{length:.1f}" height="{height - 6}" fill="{colour}"/>',
+            f'<text x="{left + length + 6:.1f}" y="{top + 15}">{escape(text)}</text>',
+        ]
+    return "\n".join([*_head(title, TOP + len(rows) * height + 12), *marks, "</svg>\n"])
+
+
+def _head(title: str, height: int) -> list[str]:
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">',
+        STYLE,
+        f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
+        f'<text class="title" x="16" y="24">{escape(title)}</text>',
+    ]
+
+
 def _fit(axis: Axis, values: Sequence[float], start: float, end: float) -> Scale:
     """Limits from the axis or the data; a range of one point is widened so that there is a scale."""
     low = min(values, default=1.0) if axis.low is None else axis.low
@@ -118,10 +143,7 @@ def _page(
     )
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
-            STYLE,
-            f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>',
-            f'<text class="title" x="{LEFT}" y="24">{escape(title)}</text>',
+            *_head(title, HEIGHT),
             *lines,
             f'<line class="axis" x1="{LEFT}" x2="{side}" y1="{floor}" y2="{floor}"/>',
             *marks,

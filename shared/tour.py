@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 
 from shared import systems
+from shared.clock import system_clock
 from shared.output import human_bytes, short
 from shared.settings import Settings
 
@@ -53,7 +54,7 @@ def tour() -> int:
 
 def visit(system: systems.System, home: Path) -> Stop:
     """Run one demo; what it prints is shown as it comes."""
-    began, pictured = time.monotonic(), time.time()
+    began, pictured = time.monotonic(), system_clock()
     command = [sys.executable, "-m", "shared", system.verb, "demo"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -68,9 +69,13 @@ def visit(system: systems.System, home: Path) -> Stop:
     return Stop(system, process.returncode, time.monotonic() - began, peak, lines, drawn_since(pictured, home))
 
 
-def drawn_since(moment: float, home: Path) -> list[Path]:
-    """The first pictures under `home` that are not older than `moment` (epoch seconds), by path."""
-    drawn = (path for path in home.rglob("*") if path.suffix in (".svg", ".png") and path.stat().st_mtime >= moment)
+def drawn_since(moment: int, home: Path) -> list[Path]:
+    """The first pictures under `home` that are not older than `moment`, epoch ms, by path."""
+    drawn = (
+        path
+        for path in home.rglob("*")
+        if path.suffix in (".svg", ".png") and path.stat().st_mtime_ns // 1_000_000 >= moment
+    )
     return sorted(drawn)[:PICTURES]
 
 

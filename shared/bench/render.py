@@ -3,7 +3,8 @@
 Regions, each closed by `<!-- end -->`:
 
     <!-- table: GROUP -->                      the whole table of a recorded group
-    <!-- value: GROUP CONTESTANT COLUMN -->    one cell, inline
+    <!-- value: GROUP; CONTESTANT; COLUMN -->    one cell, inline
+    <!-- picture: FILE; GROUP; COLUMN; TITLE -->    a column as bars, drawn into FILE (from the root of the project)
     <!-- command: liner charts capacity -->    the output of a command that is quick and always the same
     <!-- recorded: NAME -->                    an output too slow to repeat at each check, from results/NAME.txt
 """
@@ -16,10 +17,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from shared.bench.pictures import picture
 from shared.bench.run import RESULTS, machine_class
 from shared.errors import BadInput
 
-REGION = re.compile(r"(<!-- (table|value|command|recorded): (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
+REGION = re.compile(r"(<!-- (table|value|picture|command|recorded): (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def render(root: Path, check_only: bool) -> int:
@@ -27,12 +29,11 @@ def render(root: Path, check_only: bool) -> int:
     stale = []
     for readme in sorted([root / "README.md", *root.glob("*/README.md")]):
         if readme.exists():
-            text = readme.read_text()
-            fresh = REGION.sub(lambda match: match[1] + _content(root, match[2], match[3]) + match[5], text)
-            if fresh != text:
-                stale.append(readme.relative_to(root))
-                if not check_only:
-                    readme.write_text(fresh)
+            for path, content in _filled(root, readme).items():
+                if not path.exists() or path.read_text() != content:
+                    stale.append(path.relative_to(root))
+                    if not check_only:
+                        path.write_text(content)
     for path in stale:
         print(
             f"{path}: {'disagrees with the recorded results; run liner bench --render' if check_only else 'rendered'}"
@@ -40,12 +41,26 @@ def render(root: Path, check_only: bool) -> int:
     return 1 if stale and check_only else 0
 
 
-def _content(root: Path, kind: str, name: str) -> str:
+def _filled(root: Path, readme: Path) -> dict[Path, str]:
+    """What a README and the pictures it names should hold, by file."""
+    files: dict[Path, str] = {}
+    files[readme] = REGION.sub(
+        lambda match: match[1] + _content(root, match[2], match[3], files) + match[5], readme.read_text()
+    )
+    return files
+
+
+def _content(root: Path, kind: str, name: str, files: dict[Path, str]) -> str:
+    """The inside of a region; a picture is put into `files`, by its path."""
     if kind == "table":
         return "\n" + table(load(root, name)) + "\n"
     if kind == "value":
-        group, contestant, column = name.split()
+        group, contestant, column = name.split("; ")
         return cell(load(root, group), contestant, column)
+    if kind == "picture":
+        file, group, column, title = name.split("; ")
+        files[root / file] = picture(title, load(root, group), column, seconds)
+        return f"![{title}]({file})"
     if kind == "recorded":
         return "\n```\n" + (results_folder(root) / f"{name}.txt").read_text().rstrip() + "\n```\n"
     program = shlex.split(name)

@@ -1,10 +1,11 @@
 """The renderer: recorded JSON becomes tables; one digit typed by hand is found."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
-from shared.bench import budgets, render
+from shared.bench import budgets, pictures, render
 from shared.bench.run import RESULTS, machine_class, record
 from shared.errors import BadInput
 
@@ -31,8 +32,8 @@ def project(tmp_path):
     readme = tmp_path / "system" / "README.md"
     readme.parent.mkdir()
     readme.write_text(
-        "Before\n<!-- table: top-k -->\n<!-- end -->\nours: <!-- value: top-k ours median --><!-- end -->, "
-        "overlap <!-- value: top-k ours overlap --><!-- end -->\n<!-- command: liner discover-weekly capacity --><!-- end -->\n"
+        "Before\n<!-- table: top-k -->\n<!-- end -->\nours: <!-- value: top-k; ours; median --><!-- end -->, "
+        "overlap <!-- value: top-k; ours; overlap --><!-- end -->\n<!-- command: liner discover-weekly capacity --><!-- end -->\n"
     )
     record(tmp_path, report(0.0123), "tiny")
     return tmp_path
@@ -45,9 +46,30 @@ def test_rendered_then_checked(project, capsys):
     text = (project / "system" / "README.md").read_text()
     assert "| ours | 12.3 ms | 1.23 ms | 1.00 | 100 % |" in text
     assert "| peer | 36.9 ms | 3.69 ms | 3.00 | – |" in text
-    assert "ours: <!-- value: top-k ours median -->12.3 ms<!-- end -->" in text
+    assert "ours: <!-- value: top-k; ours; median -->12.3 ms<!-- end -->" in text
     assert "$ liner discover-weekly capacity" in text
     assert render.render(project, check_only=True) == 0
+
+
+def test_a_picture_is_drawn_and_its_drift_found(project, capsys):
+    readme, drawn = project / "README.md", project / "system" / "times.svg"
+    readme.write_text("| <!-- picture: system/times.svg; top-k; median; Times --><!-- end --> |\n")
+    assert render.render(project, check_only=True) == 1
+    render.render(project, check_only=False)
+    assert "![Times](system/times.svg)" in readme.read_text()
+    bars = ElementTree.fromstring(drawn.read_text()).findall("{http://www.w3.org/2000/svg}rect")[1:]
+    assert float(bars[1].get("width")) == pytest.approx(3 * float(bars[0].get("width")), abs=0.2)
+    assert render.render(project, check_only=True) == 0
+    drawn.write_text(drawn.read_text().replace("12.3 ms", "11.3 ms"))
+    assert render.render(project, check_only=True) == 1
+    assert "system/times.svg: disagrees" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("2,719 µs", 2719.0), ("99.81%", 99.81), (".5 s", 0.5), ("1.00 (≥ 0.89)", 1.0), ("–", None)]
+)
+def test_numbers_of_cells(cell, value):
+    assert pictures.number(cell) == value
 
 
 def test_a_digit_typed_by_hand_is_found(project):

@@ -12,7 +12,7 @@ def test_only_what_was_drawn_meanwhile_is_shown(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text("x")
         os.utime(path, (age, age))
-    assert [path.name for path in drawn_since(200.0, tmp_path)] == ["a.png", "new.svg"]
+    assert [path.name for path in drawn_since(200_000, tmp_path)] == ["a.png", "new.svg"]
 
 
 def test_the_page_shows_each_system_once(tmp_path):

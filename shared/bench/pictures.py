@@ -1,0 +1,29 @@
+"""A recorded group as a picture: one bar a contestant, ours in a colour of its own. The same results give the same bytes."""
+
+import re
+from typing import Any
+
+from shared.svg import row_plot
+
+NUMBER = re.compile(r"[\d,]*\.?\d+")
+
+
+def picture(title: str, result: dict[str, Any], column: str, seconds: Any) -> str:
+    """An SVG of `column` (`median`, or one that is shown), as recorded; the contestants that lack it are left out.
+
+    `seconds` writes a duration for a person. Ours are those whose names begin with «ours» or «linernotes».
+    """
+    rows = []
+    for row in result["rows"]:
+        text = seconds(row["median_s"]) if column == "median" else str(row.get("show", {}).get(column, ""))
+        value = row["median_s"] if column == "median" else number(text)
+        if value is not None:
+            rows.append((row["contestant"].split(": ")[-1], value, text.split(" (")[0]))
+    ours = frozenset(name for name, _, _ in rows if name.startswith(("ours", "linernotes")))
+    return row_plot(title, sorted(rows, key=lambda row: (row[0] not in ours, row[1], row[0])), ours)
+
+
+def number(text: str) -> float | None:
+    """The first number in a cell: `2,719 µs` → 2719.0; None where there is none."""
+    found = NUMBER.search(text)
+    return float(found[0].replace(",", "")) if found else None
