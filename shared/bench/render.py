@@ -10,6 +10,7 @@ Regions, each closed by `<!-- end -->`:
 """
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -64,9 +65,8 @@ def _content(root: Path, kind: str, name: str, files: dict[Path, str]) -> str:
     if kind == "recorded":
         return "\n```\n" + (results_folder(root) / f"{name}.txt").read_text().rstrip() + "\n```\n"
     program = shlex.split(name)
-    done = subprocess.run(
-        [sys.executable, "-m", "shared", *program[1:]], cwd=root, capture_output=True, text=True, check=True
-    )
+    command, wide = [sys.executable, "-m", "shared", *program[1:]], {**os.environ, "COLUMNS": "120"}
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, env=wide)
     return f"\n```\n$ {name}\n{done.stdout.rstrip()}\n```\n"
 
 

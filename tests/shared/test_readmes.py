@@ -2,11 +2,13 @@
 
 import ast
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from shared import systems
+from shared.cli import build_parser
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("*/README.md"))]
@@ -65,3 +67,40 @@ def test_boxes_of_the_diagram_are_modules(readme):
     assert boxes
     for box in boxes:
         assert list((readme.parent).rglob(box)), box
+
+
+def commands(text):
+    """Every `liner …` of a README: in fences, in backticks, in regions; without what a reader would put in for himself."""
+    fences = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
+    prose = re.sub(r"```\w*\n.*?```", "", text, flags=re.DOTALL)
+    found = [line for fence in fences for line in fence.splitlines()]
+    found += re.findall(r"`([^`\n]+)`", prose) + re.findall(r"<!-- command: (.+?) -->", prose)
+    stripped = [re.sub(r"^\s*\$?\s*(?:[A-Z_]+=\S+ )*", "", line) for line in found]
+    return {re.split(r"\s{3,}|\s[|#>]\s", line)[0] for line in stripped if line.startswith("liner ")}
+
+
+def parses(words):
+    try:
+        build_parser().parse_args(words)
+    except SystemExit as ended:  # `--help` ends with 0
+        return ended.code == 0
+    return True
+
+
+@pytest.mark.parametrize("readme", READMES, ids=ids(READMES))
+def test_commands_are_understood(readme):
+    """The documentation and the command line cannot drift apart: the parser takes each command that a README shows."""
+    for command in commands(readme.read_text()):
+        assert parses(shlex.split(re.sub(r"[\[\]…]", "", command))[1:]), command
+
+
+@pytest.mark.parametrize("readme", READMES, ids=ids(READMES))
+def test_make_targets_exist(readme):
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`make ([\w-]+)`", readme.read_text())) <= set(targets)
+
+
+@pytest.mark.parametrize("readme", ANSWERS, ids=ids(ANSWERS))
+def test_an_answer_lists_its_verbs(readme):
+    """As `--help` prints them: `liner bench --check` holds the region to it."""
+    assert f"<!-- command: liner {readme.parent.name.replace('_', '-')} --help -->" in readme.read_text()
