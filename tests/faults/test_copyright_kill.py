@@ -15,7 +15,7 @@ from copyright_detect.worker import Run
 from tests.copyright_detect.uploads import Clock, make_db
 from tests.faults.copyright_killed import LATER, MESSAGES, PARTITIONS, hear_all, strike
 
-RUNS = int(os.environ.get("LINER_FAULT_RUNS", "6"))
+RUNS = int(os.environ.get("LINER_FAULT_RUNS", "3"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
 processes = get_context("forkserver")
 processes.set_forkserver_preload(["tests.faults.copyright_killed"])

@@ -16,7 +16,7 @@ from discover_weekly.pipeline import NAME
 from shared.lake import Lake
 from tests.discover_weekly.by_hand import HEALTHY, write_files
 
-RUNS = int(os.environ.get("LINER_FAULT_RUNS", "4"))
+RUNS = int(os.environ.get("LINER_FAULT_RUNS", "2"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(min(RUNS, 40))
 STEPS = ["by_user", "by_recording", "sweep", "lists", "user_vectors", "track_vectors"]
 

@@ -16,7 +16,7 @@ from shared.kernels import call, results
 from shared.lake import Lake
 from tests.wrapped.adversaries import heavy_rows, rows, write
 
-RUNS = int(os.environ.get("LINER_FAULT_RUNS", "10"))
+RUNS = int(os.environ.get("LINER_FAULT_RUNS", "3"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
 
 RUN = """
@@ -89,7 +89,7 @@ def test_killed_and_rerun(tmp_path, unbroken, seed):
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(1))
 def test_a_full_disk_says_so_and_publishes_nothing(tmp_path, unbroken, seed):
     plays, whole = unbroken
     fatal = random.Random(seed).randint(1, whole["events"] // 2)
