@@ -32,6 +32,8 @@ CANCELS = 0.01
 RATES = (2_000, 768_000)
 BLOCK = 1 << 18
 """Samples of all channels that are decoded at once."""
+FFMPEG_SECONDS = 1800
+"""Of processor time; twelve hours of MP3 need some minutes."""
 FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,mp3,mpeg,mpegts,ogg,tta,wav,w64,wv"
 )
@@ -134,7 +136,17 @@ def _ffmpeg(path: Path) -> Iterator[Samples]:
     program = shutil.which("ffmpeg")
     if program is None:
         raise BadInput(f"{show(path)}: no WAV, FLAC, OGG or MP3; install ffmpeg to read other formats, or convert it")
-    options = ["-v", "error", "-nostdin", "-format_whitelist", FORMATS, "-protocol_whitelist", "file"]
+    options = [
+        "-v",
+        "error",
+        "-nostdin",
+        "-timelimit",
+        str(FFMPEG_SECONDS),
+        "-format_whitelist",
+        FORMATS,
+        "-protocol_whitelist",
+        "file",
+    ]
     output = ["-map", "0:a:0", "-ac", "2", "-ar", str(SAMPLE_RATE), "-f", "f32le", "pipe:1"]
     with tempfile.TemporaryFile() as words:
         process = subprocess.Popen(

@@ -11,8 +11,8 @@ class Catalogue:
 
     def __init__(self, db: str | Path) -> None:
         self.db = Path(db)
+        self._stamp = self._stat()  # before the reading: what is written meanwhile is read again
         self.index, self.rights = open_index(self.db), open_rights(self.db)
-        self._stamp = self._stat()
 
     def refresh(self) -> None:
         """Take up what was added, removed or claimed since."""

@@ -17,7 +17,7 @@ from copyright_detect.records import BINS
 from copyright_detect.verify import MEMORY, STEPS
 from shared.errors import BadInput
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Checkpoint(msgspec.Struct, array_like=True):
@@ -66,11 +66,11 @@ def load(index: Index, state: bytes) -> Detector:
         saved = msgspec.msgpack.decode(zlib.decompress(state), type=Checkpoint)
     except (zlib.error, msgspec.DecodeError) as error:
         raise BadInput(
-            f"checkpoint of {len(state):,} bytes: {error}; hear the upload again from its beginning"
+            f"checkpoint of {len(state):,} bytes: {error}; delete the partition's file: the log makes it again"
         ) from None
     if saved.format != FORMAT:
         raise BadInput(
-            f"checkpoint: format {saved.format}, expected {FORMAT}; hear the upload again from its beginning"
+            f"checkpoint: format {saved.format}, expected {FORMAT}; delete the partition's file: the log makes it again"
         )
     detector = Detector(index, saved.tolerated)
     detector.steps, detector.matches = saved.steps, saved.matches

@@ -22,6 +22,8 @@ CHUNK_SAMPLES = SAMPLE_RATE
 MAX_SAMPLES = 10 * SAMPLE_RATE
 MAX_CHUNKS = 24 * 3600
 LONGEST_ID = 200
+EARLIEST_MS = 1_577_836_800_000
+"""2020; rights are looked up by the day of the first chunk, and a clock that was never set says 1970."""
 
 
 class Chunk(msgspec.Struct, frozen=True, tag="chunk"):
@@ -63,8 +65,8 @@ def decode(message: bytes, latest_ms: int) -> Message:
         found: Message = _decoder.decode(message)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not a chunk: {str(error)[:120]}") from None
-    if not 0 < found.sent_ms <= latest_ms:
-        raise BadInput(f"sent_ms {found.sent_ms}: expected a time up to now; set the sender's clock")
+    if not EARLIEST_MS <= found.sent_ms <= latest_ms:
+        raise BadInput(f"sent_ms {found.sent_ms}: expected a time from 2020 up to now; set the sender's clock")
     if isinstance(found, Chunk):
         _check(found)
     return found

@@ -57,6 +57,8 @@ class Open:
     first: int
     line: Line
     """The line it goes on with, since row `since`; another than the opening when that ran out."""
+    furthest: float
+    """The last frame of the catalogue that earlier lines reached."""
     since: int
     last: int
     nats: float
@@ -126,7 +128,7 @@ class Detector:
     def _begin(self, new: int, now: int) -> Iterator[Event]:
         """Verify the candidates of a step; open matches, or let them continue open ones."""
         busy = [m.reference for m in self.open if m.last >= now - STALE]
-        muted = np.array([(r.first - MEMORY, r.first + r.frames + MEMORY) for r in busy], np.int64).reshape(-1, 2)
+        muted = np.array([(r.first, r.first + r.frames) for r in busy], np.int64).reshape(-1, 2)
         need = self.votes.enough(self.index.frames)
         threshold = score.needed(self.index.frames, self.tolerated)
         for hit in self.votes.candidates(new, need, muted, CANDIDATES):
@@ -134,8 +136,7 @@ class Detector:
             reference = self.index.at(frame)
             if reference is None or any(m.reference == reference and m.last >= now - STALE for m in self.open):
                 continue
-            tempo, _ = self.votes.slope(hit)
-            line, found = self._best(reference, Line(float(at), float(frame), tempo))
+            line, found = self._best(reference, Line(float(at), float(frame), self.votes.slope(hit)))
             if found.nats >= threshold:
                 yield from self._found(reference, line, found, now)
 
@@ -146,11 +147,13 @@ class Detector:
             if match.reference == reference:
                 if last > match.last:
                     if first <= match.first + STALE:  # it explains all that was found so far
-                        match.opening, match.first = line, first
+                        match.opening, match.first, match.furthest = line, first, 0.0
+                    else:
+                        match.furthest = max(match.furthest, match.line.where(match.last))
                     match.line, match.since, match.last, match.nats = line, first, last, max(match.nats, nats)
                 return
         if len(self.open) < MOST_OPEN:
-            match = Open(self.matches, reference, line, first, line, first, last, nats, now)
+            match = Open(self.matches, reference, line, first, line, 0.0, first, last, nats, now)
             self.matches += 1
             self.open.append(match)
             yield self._event("provisional", match)
@@ -218,7 +221,7 @@ class Detector:
             _seconds(match.first - LAG),
             _seconds(match.last - LAG + 1),
             _seconds(match.opening.where(match.first) - match.reference.first),
-            _seconds(match.line.where(match.last) - match.reference.first + 1),
+            _seconds(max(match.line.where(match.last), match.furthest) - match.reference.first + 1),
             round(score.bits(match.nats), 1),
             score.expected_false_alarms(match.nats, self.index.frames),
             round(match.line.tempo, 4),

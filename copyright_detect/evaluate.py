@@ -66,6 +66,7 @@ def evaluate(
     cells: Sequence[tuple[str, float]] = CELLS,
 ) -> dict[str, Any]:
     """The report: per cell recall with its Wilson interval, bounds, delay of the alarm; per track; false alarms and hours heard."""
+    _check(music, filler)
     names = sorted(music)
     order = np.random.default_rng([seed, 0]).permutation(len(names))
     outcomes: dict[tuple[str, float], list[Outcome]] = {cell: [] for cell in cells}
@@ -97,6 +98,20 @@ def evaluate(
         "clips_per_cell": -(-clips // FOLDS) * FOLDS,
         "catalogue_s": round(sum(len(a) for a in [*music.values(), *filler.values()]) / SAMPLE_RATE),
     }
+
+
+def _check(music: dict[str, Samples], filler: dict[str, Samples]) -> None:
+    if len(music) < FOLDS:
+        raise BadInput(
+            f"{len(music)} tracks of music; expected at least {FOLDS}: a quarter of them is not indexed at a time"
+        )
+    for name, audio in music.items():
+        if name in filler:
+            raise BadInput(f"{name}: in the music and in the filler; expected different recordings and names")
+        if len(audio) < MUSIC_S * SAMPLE_RATE or _rms(audio) <= 2 * QUIET:
+            raise BadInput(
+                f"{name}: {len(audio) / SAMPLE_RATE:.1f} s, RMS {_rms(audio):.1g}; expected at least {MUSIC_S:.0f} s of sound"
+            )
 
 
 def make_clip(

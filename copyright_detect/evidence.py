@@ -5,7 +5,7 @@ over, and anybody with the log can check it. The reference comes from its file; 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from copyright_detect.index import Index
 from copyright_detect.picture import Side, decibels, draw, found_peaks
 from copyright_detect.records import FRAMES_PER_SECOND, HOP, SAMPLE_RATE, WINDOW, Match
 from copyright_detect.store import PartitionStore, Upload
-from shared.errors import BadInput, NotFound
+from shared.errors import NotFound
 from shared.ports import EventLog
 
 Samples = NDArray[np.float32]
@@ -37,24 +37,35 @@ class Evidence(NamedTuple):
 
 def collect(log: EventLog, topic: str, store: PartitionStore, index: Index, verdict: Mapping[str, Any]) -> Evidence:
     """The evidence of a row of `verdicts`, with the sound from the log and the reference from its file, if that is there still."""
+    png, found = draw_match(log, topic, store, index, verdict)
+    digest, size = sha256(), 0
+    for part in heard_pcm(log, topic, store, verdict["upload"], verdict["start_s"], verdict["end_s"]):
+        digest.update(part)
+        size += len(part)
+    return Evidence(png, _record(store, verdict, found, png, {"bytes": size, "sha256": digest.hexdigest()}))
+
+
+def draw_match(
+    log: EventLog, topic: str, store: PartitionStore, index: Index, verdict: Mapping[str, Any]
+) -> tuple[bytes, NDArray[np.bool_]]:
+    """The PNG of a match, and which of the peaks in it were found: bool[n]. Drawn by the alignment that the match began with."""
     match = Match(*(verdict[name] for name in Match._fields))
-    drawn_s = min(match.end_s - match.start_s, LONGEST_S)
-    tempo = (match.ref_end_s - match.ref_start_s) / max(match.end_s - match.start_s, 1e-3)
+    drawn_s = min(match.end_s - match.start_s, (match.ref_end_s - match.ref_start_s) / match.tempo, LONGEST_S)
     begin_s = max(match.start_s - CONTEXT_S, 0.0)
     sound = upload_samples(log, topic, store, verdict["upload"], begin_s, match.start_s + drawn_s + CONTEXT_S)
-    ref_begin_s = match.ref_start_s - (match.start_s - begin_s) * tempo
-    ref_end_s = match.ref_start_s + (drawn_s + CONTEXT_S) * tempo
+    ref_begin_s = match.ref_start_s - (match.start_s - begin_s) * match.tempo
+    ref_end_s = match.ref_start_s + (drawn_s + CONTEXT_S) * match.tempo
     upload = Side("upload", decibels(to_float(sound)), begin_s, 1.0)
     heard = reference_samples(index, match.reference, ref_begin_s, ref_end_s)
-    reference = Side("reference", decibels(np.zeros(0, np.float32) if heard is None else heard), ref_begin_s, tempo)
+    reference = Side(
+        "reference", decibels(np.zeros(0, np.float32) if heard is None else heard), ref_begin_s, match.tempo
+    )
     frames, bins = index.peaks(match.reference)
     middle_s = (frames + WINDOW // 2 / HOP) / FRAMES_PER_SECOND
-    inside = (middle_s >= match.ref_start_s) & (middle_s <= match.ref_start_s + drawn_s * tempo)
+    inside = (middle_s >= match.ref_start_s) & (middle_s <= match.ref_start_s + drawn_s * match.tempo)
     peaks = np.stack([middle_s[inside], bins[inside]])
-    found = found_peaks(upload, match, tempo, peaks)
-    png = draw(upload, reference, match, peaks, found, drawn_s)
-    span = upload_samples(log, topic, store, verdict["upload"], match.start_s, match.end_s)
-    return Evidence(png, _record(store, verdict, match, found, span, png))
+    found = found_peaks(upload, match, peaks)
+    return draw(upload, reference, match, peaks, found, drawn_s), found
 
 
 def write_evidence(evidence: Evidence, folder: Path, name: str) -> tuple[Path, Path]:
@@ -70,19 +81,23 @@ def upload_samples(
     log: EventLog, topic: str, store: PartitionStore, upload: str, begin_s: float, end_s: float
 ) -> bytes:
     """int16 PCM of an upload from the log; what lies beyond its end is left out."""
-    first, last = round(begin_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE)
-    parts, start = [], None
-    for offset, sample in store.places(upload, first, last):
-        (message, *_) = log.read(topic, store.partition, offset, 1, timeout_ms=10_000)
-        chunk = decode(message.value, latest_ms=1 << 62)
-        if not isinstance(chunk, Chunk) or chunk.upload != upload:
-            raise BadInput(f"{topic}, offset {offset}: no chunk of {upload}; the log is not the one it was heard from")
-        start = sample if start is None else start
-        parts.append(chunk.samples)
-    found = b"" if start is None else b"".join(parts)[2 * (first - start) : 2 * (last - start)]
+    found = b"".join(heard_pcm(log, topic, store, upload, begin_s, end_s))
     if not found:
         raise NotFound(f"upload {upload!r}: nothing was heard between {begin_s:.1f} s and {end_s:.1f} s")
     return found
+
+
+def heard_pcm(
+    log: EventLog, topic: str, store: PartitionStore, upload: str, begin_s: float, end_s: float
+) -> Iterator[bytes]:
+    """`upload_samples`, a chunk at a time."""
+    first, last = round(begin_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE)
+    for offset, sample in store.places(upload, first, last):
+        messages = log.read(topic, store.partition, offset, 1, timeout_ms=10_000)
+        chunk = decode(messages[0].value, latest_ms=1 << 62) if messages else None
+        if not isinstance(chunk, Chunk) or chunk.upload != upload:
+            raise NotFound(f"{topic}, offset {offset}: no chunk of {upload}; the log lost it, or is another one")
+        yield chunk.samples[2 * max(first - sample, 0) : 2 * (last - sample)]
 
 
 def reference_samples(index: Index, reference: str, begin_s: float, end_s: float) -> Samples | None:
@@ -101,19 +116,19 @@ def reference_samples(index: Index, reference: str, begin_s: float, end_s: float
 
 
 def _record(
-    store: PartitionStore, verdict: Mapping[str, Any], match: Match, found: NDArray[np.bool_], span: bytes, png: bytes
+    store: PartitionStore, verdict: Mapping[str, Any], found: NDArray[np.bool_], png: bytes, heard: dict[str, Any]
 ) -> dict[str, Any]:
     upload = store.upload(verdict["upload"]) or Upload("", "")
-    sound = {"of": "upload", "from_s": match.start_s, "to_s": match.end_s, "format": f"16-bit PCM, {SAMPLE_RATE} Hz"}
-    decisions = [row for row in store.decisions(verdict["upload"]) if row["reference"] == match.reference]
+    sound = {"of": "upload", "from_s": verdict["start_s"], "to_s": verdict["end_s"]}
+    decisions = [row for row in store.decisions(verdict["upload"]) if row["reference"] == verdict["reference"]]
     return {
         "upload": verdict["upload"],
         "show": upload.show,
         "kind": verdict["kind"],
         "alarm_s": verdict["alarm_s"],
-        "match": match._asdict(),
+        "match": {name: verdict[name] for name in Match._fields},
         "peaks": {"stored": int(found.size), "found": int(found.sum())},
-        "audio": {**sound, "bytes": len(span), "sha256": sha256(span).hexdigest()},
+        "audio": {**sound, "format": f"16-bit PCM, {SAMPLE_RATE} Hz", **heard},
         "index_version": upload.index_version,
         "rights_version": upload.rights_version,
         "decisions": decisions,

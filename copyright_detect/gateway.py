@@ -5,6 +5,7 @@ everything streams. Uploads, their bytes and their number are bounded before a b
 the worker of its runs: after each few chunks it hears what is in the log, so an alarm stands while the rest is still sent.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from hashlib import sha256
 from itertools import islice, product
 from pathlib import Path
 from secrets import token_hex
+from shutil import rmtree
 from threading import Lock, Thread
 from time import sleep
 from typing import Any
@@ -19,7 +21,7 @@ from typing import Any
 from copyright_detect.audio import decode
 from copyright_detect.catalogue import Catalogue
 from copyright_detect.chunks import Chunk, cut, partition_for
-from copyright_detect.store import PartitionStore
+from copyright_detect.store import RUNNING, PartitionStore
 from copyright_detect.views import upload_report
 from copyright_detect.worker import Run, Worker, send, tick
 from shared.bootstrap import Engines
@@ -31,6 +33,7 @@ MOST_OPEN = 8
 MOST_BYTES = 512 << 20
 LONGEST_SECONDS = 6 * 3600.0
 IDLE_MS = 600_000
+INTERRUPTED = "interrupted"  # heard by a process that died
 HEARING = "copyright-hearing"  # the name of its threads
 AT_ONCE = 16  # chunks a batch: a quarter of a minute
 DEMO_WORLD, DEMO_SEED, DEMO_SHOW = "tiny", 1, "morning-show"
@@ -62,9 +65,13 @@ class Gateway:
     _guard: Lock = field(default_factory=Lock)  # of the table above
     _hearing: Lock = field(default_factory=Lock)  # a worker belongs to one thread at a time
 
+    def __post_init__(self) -> None:
+        """Whatever a process that died was receiving is gone: its senders begin anew."""
+        rmtree(self.home / "incoming", ignore_errors=True)
+
     @property
     def home(self) -> Path:
-        """Where its state lies."""
+        """Where its state lies; a home has one gateway at a time."""
         return self.engines.settings.home / "copyright_detect"
 
     @property
@@ -101,8 +108,10 @@ class Gateway:
                     self._forget(upload)
                     raise BadInput(f"upload {upload!r}: over {MOST_BYTES:,} bytes; send the sound without the video")
                 found.path.parent.mkdir(parents=True, exist_ok=True)
-                with found.path.open("ab") as file:
+                with found.path.open("r+b" if found.parts else "wb") as file:
+                    file.seek(found.received)  # half of a part may be there, from when the disk was full
                     file.write(body)
+                    file.truncate()
                 found.parts, found.received, found.last_digest = number + 1, found.received + len(body), digest
                 found.touched_ms = self.engines.clock()
                 if last:
@@ -132,10 +141,12 @@ class Gateway:
                 raise
             nothing: dict[str, Any] = {"matches": [], "actions": {}, "decisions": []}
             report = {"upload": upload, "show": found.show, "status": found.status, "heard_s": 0.0, **nothing}
+        if found is None and report["status"] == RUNNING:
+            report["status"] = INTERRUPTED
         return (
             {**report, "error": None}
-            if found is None or not found.error
-            else report | {"status": "failed", "error": found.error}
+            if not found or not found.error
+            else {**report, "status": "failed", "error": found.error}
         )
 
     @contextmanager
@@ -154,10 +165,13 @@ class Gateway:
 
     def uploads(self) -> list[dict[str, Any]]:
         """Those that were heard, the newest first, files before demos."""
-        found = []
+        found, known = [], set(self.incoming)
         for run, partition in product(self.runs, range(PARTITIONS)):
             with closing(PartitionStore(run.folder, partition)) as store:
                 found += store.uploads()
+        for each in found:
+            if each["status"] == RUNNING and each["upload"] not in known | set(self.incoming):
+                each["status"] = INTERRUPTED
         return found
 
     def _hear_file(self, upload: str, found: Incoming) -> None:
@@ -194,6 +208,9 @@ class Gateway:
             yield
         except (LinerError, OSError) as error:
             found.status, found.error = "failed", str(error).replace(str(found.path), "the file")
+        except Exception:  # a decoder's or a library's: the upload must end, and its place become free
+            logging.exception("upload %s", upload)
+            found.status, found.error = "failed", "an error of ours; it is in the server's log"
         else:
             with self._guard:
                 self.incoming.pop(upload, None)

@@ -181,7 +181,7 @@ def add_references(
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     with _writing(folder) as manifest:
-        parts, refused = [], []
+        parts, refused = dict[str, Part](), list[str]()
         for name, audio in references:
             try:
                 part = _analyse(name, audio, manifest["next"], (sources or {}).get(name))
@@ -189,12 +189,11 @@ def add_references(
                 refused.append(str(error))
                 continue
             manifest["next"] = part[0].first + part[0].frames + APART
-            parts.append(part)
+            parts[name] = part
         if parts:
             segments = [_open_segment(folder, name) for name in manifest["segments"]]
-            new = {part[0].name for part in parts}
-            manifest["removed"] += [r.first for s in segments for r in s.references if r.name in new]
-            manifest["segments"].append(_write_segment(folder, parts))
+            manifest["removed"] += [r.first for s in segments for r in s.references if r.name in parts]
+            manifest["segments"].append(_write_segment(folder, list(parts.values())))
             _merge(folder, manifest)
     return refused
 

@@ -40,11 +40,11 @@ def decibels(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(20 * np.log10(np.maximum(spectrum / max(float(spectrum.max()), 1e-3), 1e-5)), np.float32)
 
 
-def found_peaks(upload: Side, match: Match, tempo: float, peaks: NDArray[np.float64]) -> NDArray[np.bool_]:
+def found_peaks(upload: Side, match: Match, peaks: NDArray[np.float64]) -> NDArray[np.bool_]:
     """bool[n]: whether a local maximum of the upload lies within a frame and a bin of each peak (seconds of reference, bin)."""
     maxima = (upload.decibels >= maximum_filter(upload.decibels, (7, 7))) & (upload.decibels > -99)
     near = np.pad(maximum_filter(maxima, (3, 3)), 1)
-    seconds = match.start_s + (peaks[0] - match.ref_start_s) / tempo - upload.from_s
+    seconds = match.start_s + (peaks[0] - match.ref_start_s) / match.tempo - upload.from_s
     at = np.clip(np.rint(seconds * FRAMES_PER_SECOND).astype(int) + 1, 0, len(near) - 1)
     return np.asarray(near[at, peaks[1].astype(int) + 1])
 

@@ -81,12 +81,13 @@ class Step:
 
     def _publish(self, upload: Upload, events: list[Event]) -> None:
         """Write how far the upload is, the verdicts, and what the owners want done about them."""
-        index, rights = self.catalogue.index, self.catalogue.rights
-        self.batch.put(upload._replace(index_version=str(index.version), rights_version=rights.version))
+        rights = self.catalogue.rights
         if events:
+            upload = upload._replace(rights_version=rights.version)
             self.batch.publish(upload.upload, events)
             matches, day = self.batch.matches(upload.upload), from_ms(upload.started_ms).date()
             self.batch.decide(upload.upload, decide(matches, rights, upload.show, day))
+        self.batch.put(upload._replace(index_version=self.catalogue.index.version))
 
     def _detector(self, upload: str) -> Detector:
         """The upload's detector: from memory, from its checkpoint, or new."""

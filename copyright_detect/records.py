@@ -14,7 +14,10 @@ FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 
 
 class Match(NamedTuple):
-    """A span of an upload that is a span of a reference. Times in seconds from the beginning of each."""
+    """A span of an upload that is a span of a reference. Times in seconds from the beginning of each.
+
+    Of a loop, or a cut from one chorus to another: from where the reference began to the furthest that was heard of it.
+    """
 
     reference: str
     start_s: float

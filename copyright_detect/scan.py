@@ -6,21 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from copyright_detect import score
 from copyright_detect.audio import decode, show
 from copyright_detect.detector import Detector
-from copyright_detect.index import Index, add_references, open_index
-from copyright_detect.keys import UPLOAD_FAN, triplets
-from copyright_detect.peaks import KEY_BOX, UPLOAD_BOX, Landmarks
+from copyright_detect.index import Index, Reference, add_references, open_index
+from copyright_detect.peaks import Ints, Peaks
 from copyright_detect.records import FRAMES_PER_SECOND, SAMPLE_RATE, Event, Match
 from copyright_detect.rights import Rights, action_of, decide
-from copyright_detect.vote import CELL
+from copyright_detect.vote import CELL, Longs
 from shared.errors import BadInput
 from shared.output import progress
 
-Samples = npt.NDArray[np.float32]
 FAINT = 1e9
 """False alarms in 1,000 hours at which `explain` still calls something an alignment."""
 
@@ -56,7 +53,7 @@ def reference_names(root: Path, files: Sequence[Path]) -> dict[str, Path]:
     return names
 
 
-def scan_file(index: Index, path: str | Path, rights: Rights, day: date) -> dict[str, Any]:
+def scan_file(index: Index, path: str | Path, rights: Rights, licensee: str, day: date) -> dict[str, Any]:
     """One file's row of the report: its closed matches in order of time; `error` says why hearing it failed, or ended early."""
     error, found = None, []
     detector = Detector(index)
@@ -67,7 +64,7 @@ def scan_file(index: Index, path: str | Path, rights: Rights, day: date) -> dict
         error = str(problem)
     matches = [event.match for event in found + detector.finish() if event.kind == "closed"]
     matches.sort(key=lambda match: (match.start_s, match.reference))
-    decisions = decide(matches, rights, show="", day=day)
+    decisions = decide(matches, rights, licensee, day)
     rows = [_row(match) | {"action": action_of(decisions, match.reference)} for match in matches]
     return {"file": show(path), "error": error, "matches": rows}
 
@@ -76,38 +73,50 @@ def _row(match: Match) -> dict[str, Any]:
     return {name: value for name, value in match._asdict().items() if name != "tempo"}
 
 
+class Tracer(Detector):
+    """A detector that counts peaks and keeps, of the hits on one reference, by how many frames they are apart."""
+
+    def __init__(self, index: Index, reference: Reference) -> None:
+        super().__init__(index, FAINT)
+        self.of, self.peaks, self.offsets = reference, 0, [np.zeros(0, np.int64)]
+
+    def _batch(self, peaks: Peaks) -> Iterator[Event]:
+        self.peaks += len(peaks.rows)
+        return super()._batch(peaks)
+
+    def _hits(self, rows: Ints, bins: Ints) -> tuple[Longs, Longs, Longs]:
+        found = super()._hits(rows, bins)
+        ours = (found[1] >= self.of.first) & (found[1] < self.of.first + self.of.frames)
+        self.offsets.append(found[1][ours] - found[0][ours])
+        return found
+
+
 def explain(path: str | Path, reference: str, db: str | Path) -> dict[str, Any]:
     """Why a file matches a reference, or why not: hits and how many chance brings, the best alignment, and what it lacks."""
     index = open_index(db)
     found = index.reference(reference)
-    detectors, landmarks = (Detector(index), Detector(index, FAINT)), Landmarks(UPLOAD_BOX, KEY_BOX)
-    events: tuple[list[Event], list[Event]] = ([], [])
-    hits, samples, peaks = [np.zeros((0, 2), np.int64)], 0, 0
+    detector, tracer = Detector(index), Tracer(index, found)
+    surely, faintly, samples = list[Event](), list[Event](), 0
     for block in decode(path):
         samples += len(block)
-        for detector, said in zip(detectors, events, strict=True):
-            said += detector.push(block)
-        for batch in landmarks.push(block):
-            peaks += len(batch.rows)
-            keys, anchors, _ = triplets(batch.rows[batch.wide], batch.bins[batch.wide], UPLOAD_FAN, 0)
-            which, frames = index.find(keys)
-            ours = (frames >= found.first) & (frames < found.first + found.frames)
-            hits.append(np.stack([anchors[which[ours]], frames[ours]], axis=1))
-    surely, faintly = (_best(said + d.finish(), reference) for d, said in zip(detectors, events, strict=True))
-    best = surely or faintly
-    crowd = _crowd(np.concatenate(hits))
+        surely += detector.push(block)
+        faintly += tracer.push(block)
+    sure = _best(surely + detector.finish(), reference)
+    best = sure or _best(faintly + tracer.finish(), reference)
+    offsets = np.concatenate(tracer.offsets)
+    crowd = int(np.unique(offsets >> CELL, return_counts=True)[1].max(initial=0))  # that agree, to eight frames
     return {
         "file": show(path),
         "reference": reference,
         "seconds": round(samples / SAMPLE_RATE, 3),
-        "peaks_per_second": round(peaks / max(samples, 1) * SAMPLE_RATE, 1),
+        "peaks_per_second": round(tracer.peaks / max(samples, 1) * SAMPLE_RATE, 1),
         "reference_peaks_per_second": round(len(index.peaks(reference)[0]) / found.frames * FRAMES_PER_SECOND, 1),
-        "hits": sum(len(part) for part in hits),
+        "hits": len(offsets),
         "hits_on_one_line": crowd,
         "bits_needed": round(score.bits(score.needed(index.frames)), 1),
         "best": None if best is None else best._asdict(),
-        "matches": surely is not None,
-        "because": _because(best, crowd, peaks, index),
+        "matches": sure is not None,
+        "because": _because(best, crowd, tracer.peaks, index),
     }
 
 
@@ -115,13 +124,6 @@ def _best(events: list[Event], reference: str) -> Match | None:
     """The match of a reference with the highest score."""
     closed = [event.match for event in events if event.kind == "closed" and event.match.reference == reference]
     return max(closed, key=lambda match: match.score, default=None)
-
-
-def _crowd(hits: npt.NDArray[np.int64]) -> int:
-    """The most hits that agree on one offset, to eight frames."""
-    if not len(hits):
-        return 0
-    return int(np.unique((hits[:, 1] - hits[:, 0]) >> CELL, return_counts=True)[1].max())
 
 
 def _because(best: Match | None, crowd: int, peaks: int, index: Index) -> str:
@@ -152,8 +154,10 @@ def print_scan(report: dict[str, Any]) -> None:
             )
 
 
-def scan(files: Sequence[str | Path], db: str | Path, rights: Rights, day: date) -> Iterator[dict[str, Any]]:
-    """The rows of a report, file by file."""
+def scan(
+    files: Sequence[str | Path], db: str | Path, rights: Rights, licensee: str, day: date
+) -> Iterator[dict[str, Any]]:
+    """The rows of a report, file by file; licensee: the show they are of, for its licences."""
     index = open_index(db)
     for file in progress(files, "scan"):
-        yield scan_file(index, file, rights, day)
+        yield scan_file(index, file, rights, licensee, day)

@@ -5,14 +5,15 @@ Requests read the partitions' files beside the worker (WAL); only the gateway ho
 
 import asyncio
 import io
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import soundfile
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from copyright_detect.chunks import to_pcm
-from copyright_detect.evidence import Evidence, collect, reference_samples, upload_samples
+from copyright_detect.evidence import collect, draw_match, reference_samples, upload_samples
 from copyright_detect.gateway import Gateway, current_db
 from copyright_detect.index import open_index
 from copyright_detect.records import SAMPLE_RATE
@@ -23,6 +24,7 @@ from shared.errors import BadInput, NotFound
 
 LONGEST_SOUND_S = 600.0
 WAVEFORM_POINTS = 2000
+T = TypeVar("T")
 Answers = dict[int | str, dict[str, Any]]
 UploadId = Annotated[str, Path(pattern=r"^[0-9a-z-]{1,40}$")]
 MatchId = Annotated[int, Path(ge=0, lt=1 << 31)]
@@ -94,20 +96,20 @@ def add_uploads(api: APIRouter, gateway: Gateway) -> None:
 def add_evidence(api: APIRouter, gateway: Gateway) -> None:
     """Looking at a match, and listening to both sides of it."""
 
-    def evidence_of(upload: str, match_id: int) -> Evidence:
+    def evidence_of(upload: str, match_id: int, make: Callable[..., T]) -> T:
         row, run = verdict_of(gateway, upload, match_id)
         with gateway.store_of(upload) as (_, store):
-            return collect(gateway.engines.log, run.topic, store, open_index(gateway.db_of(run)), row)
+            return make(gateway.engines.log, run.topic, store, open_index(gateway.db_of(run)), row)
 
     @api.get("/uploads/{upload}/evidence/{match_id}.png", response_class=Response, responses=PNG)
     def picture(upload: UploadId, match_id: MatchId) -> Response:
         """Both spectrograms, aligned."""
-        return Response(evidence_of(upload, match_id).png, media_type="image/png", headers=FRESH)
+        return Response(evidence_of(upload, match_id, draw_match)[0], media_type="image/png", headers=FRESH)
 
     @api.get("/uploads/{upload}/evidence/{match_id}.json")
     def record(upload: UploadId, match_id: MatchId) -> dict[str, Any]:
         """The record of a match: times, score, decisions, and the hash of the sound."""
-        return evidence_of(upload, match_id).record
+        return evidence_of(upload, match_id, collect).record
 
     @api.get("/uploads/{upload}/sound.wav", response_class=Response, responses=WAV)
     def sound(upload: UploadId, begin_s: Second = 0.0, end_s: Second = 60.0) -> Response:

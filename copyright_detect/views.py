@@ -3,7 +3,7 @@
 from typing import Any
 
 from copyright_detect.records import SAMPLE_RATE
-from copyright_detect.rights import strictest
+from copyright_detect.rights import ELSEWHERE, strictest
 from copyright_detect.store import PartitionStore
 from shared.clock import from_ms
 from shared.errors import NotFound
@@ -15,7 +15,6 @@ def upload_report(store: PartitionStore, upload: str) -> dict[str, Any]:
     if found is None:
         raise NotFound(f"upload {upload!r}: nothing of it was heard")
     decisions = store.decisions(upload)
-    territories = sorted({row["territory"] for row in decisions}, key=lambda code: (code.islower(), code))
     return {
         "upload": upload,
         "show": found.show,
@@ -23,8 +22,15 @@ def upload_report(store: PartitionStore, upload: str) -> dict[str, Any]:
         "started": from_ms(found.started_ms).isoformat(),
         "heard_s": found.samples / SAMPLE_RATE,
         "matches": [{name: value for name, value in row.items() if name != "upload"} for row in store.verdicts(upload)],
-        "actions": {
-            code: strictest(row["action"] for row in decisions if row["territory"] == code) for code in territories
-        },
+        "actions": _actions(decisions),
         "decisions": [{name: value for name, value in row.items() if name != "upload"} for row in decisions],
     }
+
+
+def _actions(decisions: list[dict[str, Any]]) -> dict[str, str]:
+    """The strictest action of all references in each territory; a reference without a row for it has the one for ELSEWHERE."""
+    found: dict[str, dict[str, str]] = {}
+    for row in decisions:
+        found.setdefault(row["reference"], {})[row["territory"]] = row["action"]
+    territories = sorted({row["territory"] for row in decisions} - {ELSEWHERE}) + [ELSEWHERE] * bool(decisions)
+    return {code: strictest(each.get(code, each[ELSEWHERE]) for each in found.values()) for code in territories}

@@ -15,7 +15,7 @@ Counts = npt.NDArray[np.int32]
 CELL = 3
 """Bits of the difference that a cell spans: 8 frames."""
 SLOTS = 1 << 16
-"""Cells beyond this number share a slot: that costs verifications, not matches."""
+"""Cells beyond this number (3.4 h of catalogue) share a slot, so that crowds of chance stop thinning out: see `enough`."""
 MOST_HITS = 1 << 15
 """Hits that are remembered; more within the window push out the oldest."""
 FEWEST = 3
@@ -42,13 +42,13 @@ class Votes:
 
     def enough(self, catalogue_frames: int) -> int:
         """Hits that a candidate needs: three, or more where the density of chance hits asks for it."""
-        chance = (self.span[1] - self.span[0]) * (3 << CELL) / max(catalogue_frames, 1)
+        chance = (self.span[1] - self.span[0]) * (3 << CELL) / min(max(catalogue_frames, 1), SLOTS << CELL)
         return max(FEWEST, int(np.ceil(chance + 3.0 * np.sqrt(chance))))
 
     def candidates(self, new: int, need: int, muted: Longs, most: int) -> Longs:
         """Numbers of hits (of the last `new` ones) that stand in a crowd of at least `need`: the largest crowds first, at most `most`.
 
-        muted: (n, 2) ranges of catalogue frames, half-open, sorted, that are spoken for already.
+        muted: (n, 2) ranges of catalogue frames, half-open, that are spoken for already.
         """
         found: Longs = _candidates(self.frames, self.references, self.counts, self.span, new, need, muted, most)
         return found
@@ -58,10 +58,9 @@ class Votes:
         slot = number & (MOST_HITS - 1)
         return int(self.frames[slot]), int(self.references[slot])
 
-    def slope(self, hit: int) -> tuple[float, int]:
-        """The tempo that most hits around one agree with, and how many do; the least deviation among equals."""
-        tempo, agreeing = _slope(self.frames, self.references, self.span, hit)
-        return float(tempo), int(agreeing)
+    def slope(self, hit: int) -> float:
+        """The tempo that most hits around one agree with; the least deviation among equals."""
+        return float(_slope(self.frames, self.references, self.span, hit))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -129,7 +128,7 @@ def _inside(ranges: Longs, value: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _slope(frames: Longs, references: Longs, span: Longs, hit: int) -> tuple[float, int]:
+def _slope(frames: Longs, references: Longs, span: Longs, hit: int) -> float:
     mask = len(frames) - 1
     frame, reference = frames[hit & mask], references[hit & mask]
     agree = np.zeros(2 * SLOPES + 1, np.int64)
@@ -145,4 +144,4 @@ def _slope(frames: Longs, references: Longs, span: Longs, hit: int) -> tuple[flo
         for step in (SLOPES - distance, SLOPES + distance):
             if agree[step] > agree[best]:
                 best = step
-    return 1.0 + (best - SLOPES) * SLOPE_STEP, agree[best]
+    return 1.0 + (best - SLOPES) * SLOPE_STEP

@@ -75,8 +75,9 @@ function summary() {
   const heard = `${clock(report.heard_s)} heard`;
   const open = report.matches.filter((match) => match.kind !== "closed");
   if (report.status === "failed") return [`Failed: ${report.error}`, true];
+  if (report.status === "interrupted") return [`Interrupted after ${heard}: the server stopped. Send it again.`, true];
   if (report.status === "preparing") return ["Composing and indexing the demo’s songs; this takes some seconds, once…"];
-  if (open.length) return [`Alarm at ${clock(open[0].alarm_s)}: ${open[0].reference}. ${heard}, the upload still runs.`, true];
+  if (open.length) return [`Alarm at ${clock(open[0].alarm_s)}: ${open[0].reference}. ${heard}, and listening on.`, true];
   const count = `${report.matches.length} ${report.matches.length === 1 ? "match" : "matches"}`;
   return [report.status === "running" ? `Listening: ${heard}, ${count} so far.` : `Upload ${report.status}: ${heard}, ${count}.`];
 }

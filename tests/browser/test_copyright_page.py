@@ -51,7 +51,7 @@ def test_the_alarm_rises_while_the_demo_runs_and_the_evidence_opens_by_keyboard(
     page.select_option("#level", "-15")
     page.focus("#demo")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#status.alarm:has-text('005 '):has-text('the upload still runs')", timeout=60_000)
+    page.wait_for_selector("#status.alarm:has-text('005 '):has-text('and listening on')", timeout=60_000)
     assert page.locator("#waveform .match.provisional, #waveform .match.extended").count() >= 1
     assert page.locator("#waveform .heard").count() == 1
     page.wait_for_selector("#status:has-text('Upload complete: 1:40 heard, 3 matches.')", timeout=60_000)

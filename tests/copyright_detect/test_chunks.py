@@ -22,10 +22,10 @@ from copyright_detect.chunks import (
     to_float,
     to_pcm,
 )
-from shared.clock import fixed_clock
+from shared.clock import DEMO_NOW, fixed_clock
 from shared.errors import BadInput
 
-NOW = 1_000_000
+NOW = DEMO_NOW
 GOOD = Chunk("u", "s", 0, False, NOW, seal(b"\1\0", False), b"\1\0")
 
 

@@ -97,7 +97,7 @@ def test_a_torn_or_foreign_checkpoint_is_refused(index, upload):
     detector.push(upload[: 5 * RATE])
     state = detector.state()
     for wrong in (b"", b"nonsense", state[:-10], state[:100]):
-        with pytest.raises(BadInput, match="hear the upload again from its beginning"):
+        with pytest.raises(BadInput, match="the log makes it again"):
             Detector.restore(index, wrong)
     assert "format" in Checkpoint.__struct_fields__
 
@@ -141,6 +141,19 @@ def test_a_cut_inside_the_song_is_one_contiguous_span(index):
     (match,) = closed(hear(index, mix(voice(1, 4, 24.0), cut, 0.0, 5.0)))
     assert (match.start_s, match.end_s) == (pytest.approx(5.0, abs=1.0), pytest.approx(19.0, abs=1.0))
     assert (match.ref_start_s, match.ref_end_s) == (pytest.approx(2.0, abs=1.0), pytest.approx(24.0, abs=1.0))
+
+
+def test_a_loop_that_goes_back_says_how_far_the_reference_was_heard(index):
+    loop = np.concatenate([music(1, 20.0, 10.0), music(1, 0.0, 8.0)])
+    (match,) = closed(hear(index, np.concatenate([voice(1, 3, 4.0), loop, voice(1, 4, 4.0)])))
+    assert (match.start_s, match.end_s) == (pytest.approx(4.0, abs=0.7), pytest.approx(22.0, abs=0.7))
+    assert (match.ref_start_s, match.ref_end_s) == (pytest.approx(20.0, abs=0.7), pytest.approx(30.0, abs=0.7))
+
+
+def test_a_jingle_beside_a_song_in_the_index_is_found_while_the_song_plays(tmp_path):
+    add_references(tmp_path / "db", [("song", music(1, 0.0, 20.0)), ("jingle", music(2, 5.0, 6.0))])
+    upload = mix(mix(voice(1, 3, 20.0), music(1, 2.0, 16.0), 0.0, 2.0), music(2, 5.0, 6.0), 0.0, 8.0)
+    assert {m.reference for m in closed(hear(open_index(tmp_path / "db"), upload))} == {"song", "jingle"}
 
 
 def test_additions_and_removals_count_from_the_next_push_on(tmp_path):

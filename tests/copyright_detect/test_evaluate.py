@@ -7,6 +7,7 @@ from copyright_detect import evaluate
 from copyright_detect.evaluate import CLEAN, duck, make_clip, wilson
 from copyright_detect.records import SAMPLE_RATE
 from copyright_detect.transforms import TRANSFORMS
+from shared.errors import BadInput
 from shared.world.sound import song, voice
 from tests.copyright_detect.uploads import RELEASES
 
@@ -32,6 +33,17 @@ def test_the_report_counts_recall_bounds_and_false_alarms_from_one_seed(music, s
     assert (false["hours"], false["count"], false["matches"]) == (0.033, 0, [])
     assert [row["seen"] for row in false["calibration"]] == sorted(row["seen"] for row in false["calibration"])
     assert report == evaluate.evaluate(music, speech, {}, clips=4, hours=4 / 120, seed=3, cells=cells)
+
+
+def test_material_that_cannot_be_judged_is_named(music, speech):
+    for wrong, filler, says in (
+        ({"song 1": music["song 1"]}, {}, "1 tracks of music; expected at least 4"),
+        ({**music, "short": music["song 1"][: 9 * SAMPLE_RATE]}, {}, "short: 9.0 s"),
+        ({**music, "still": np.zeros(30 * SAMPLE_RATE, np.float32)}, {}, "still: 30.0 s, RMS 0"),
+        (music, {"song 2": music["song 2"]}, "song 2: in the music and in the filler"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            evaluate.evaluate(wrong, speech, filler, clips=4, hours=0.1)
 
 
 @pytest.mark.parametrize("level", [0.0, -10.0])

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from copyright_detect.chunks import to_float
+from copyright_detect.chunks import Tick, encode, to_float
 from copyright_detect.evidence import collect, reference_samples, upload_samples, write_evidence
 from copyright_detect.picture import LEFT, PANEL, TOP, WIDTH, clock, decibels, plain
 from copyright_detect.records import SAMPLE_RATE
+from copyright_detect.store import Upload
 from copyright_detect.worker import send
 from shared.errors import BadInput, NotFound
 from tests.copyright_detect.uploads import Desk, cut_all, shuffled
@@ -41,11 +42,18 @@ def test_the_sound_comes_back_from_the_log_as_it_was_heard(heard, podcast):
         upload_samples(heard.log, heard.run.topic, heard.store, "v", 41.0, 42.0)
 
 
-def test_a_log_that_is_not_the_one_is_refused(heard):
+def test_a_log_that_is_not_the_one_is_refused(heard, podcast):
     heard.log.create("other", 1)
     heard.log.append("other", 0, [b"x"] * 40)
     with pytest.raises(BadInput, match="not a chunk"):
         upload_samples(heard.log, "other", heard.store, "u", 0.0, 1.0)
+    heard.log.append("other", 0, [encode(Tick(heard.engines.clock()))])
+    with heard.store.transaction(40, 41) as batch:  # as if it had been heard from there
+        batch.put(Upload("elsewhere", "s"))
+        batch.keep(cut_all(podcast[:100], "elsewhere")[0], 40)
+        batch.next_samples(Upload("elsewhere", "s"))
+    with pytest.raises(NotFound, match="offset 40: no chunk of elsewhere; the log lost it"):
+        upload_samples(heard.log, "other", heard.store, "elsewhere", 0.0, 1.0)
 
 
 def test_the_record(evidence, podcast, heard):
@@ -86,6 +94,17 @@ def test_the_picture_shows_both_sides_aligned(evidence):
         np.corrcoef(upper[:, span].ravel(), np.roll(lower, by, 1)[:, span].ravel())[0, 1] for by in (-60, 60, 140)
     ]
     assert aligned > max(shifted) + 0.05
+
+
+def test_a_loop_is_drawn_by_the_alignment_it_began_with(heard, evidence):
+    """The span of the reference is shorter than that of the upload, or none: nothing is drawn beyond it."""
+    (row,) = heard.store.verdicts("u")
+    index = heard.worker.catalogue.index
+    stored = []
+    for seconds in (4.0, 0.0):
+        loop = {**row, "ref_end_s": row["ref_start_s"] + seconds}
+        stored.append(collect(heard.log, heard.run.topic, heard.store, index, loop).record["peaks"]["stored"])
+    assert evidence.record["peaks"]["stored"] > 2 * stored[0] > 2 * stored[1]
 
 
 def test_without_the_file_of_the_reference_its_peaks_are_drawn(heard):

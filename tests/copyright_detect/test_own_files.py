@@ -60,6 +60,7 @@ def test_index_with_rights_then_scan(folder, db, tmp_path, capsys):
     code, report = run(
         capsys, "scan", folder / "episode.wav", folder / "talk.wav", folder / "gone.wav", "--db", db, "--json"
     )
+    assert code == 1
     episode, talk, gone = report["files"]
     (match,) = episode["matches"]
     assert list(episode) == ["file", "error", "matches"]

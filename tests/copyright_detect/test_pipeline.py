@@ -13,7 +13,9 @@ from copyright_detect import pipeline
 from copyright_detect.chunks import encode, seal
 from copyright_detect.index import remove_reference
 from copyright_detect.ordering import WINDOW
-from copyright_detect.rights import ELSEWHERE
+from copyright_detect.rights import ELSEWHERE, Decision
+from copyright_detect.store import Upload
+from copyright_detect.views import upload_report
 from copyright_detect.worker import SKEW_MS, send, tick
 from shared.errors import Conflict
 from shared.ports import Message
@@ -229,6 +231,7 @@ def test_new_rights_count_from_the_next_batch_on(tmp_path, db, podcast):
     desk.worker.drain()
     assert {row["action"] for row in desk.store.decisions()} == {"monetise"}
     assert desk.store.upload("u").rights_version == desk.worker.catalogue.rights.version
+    assert all(desk.worker.catalogue.rights.version in row["because"] for row in desk.store.decisions())
     desk.close()
 
 
@@ -256,3 +259,14 @@ def test_where_an_upload_lies_in_the_log_and_how_loud_it_is(desk, podcast):
     loudness = np.frombuffer(desk.store.loudness("u"), np.uint8)
     assert loudness.size == 160
     assert loudness.max() == int(np.abs(podcast).max() * 32767) >> 7
+
+
+def test_a_territory_that_one_reference_names_has_the_strictest_of_all(desk):
+    decisions = [
+        Decision("a", "DE", "track", "N", ""), Decision("a", ELSEWHERE, "none", "", ""),
+        Decision("b", ELSEWHERE, "block", "E", ""), Decision("b", "US", "monetise", "E", ""),
+    ]  # fmt: skip
+    with desk.store.transaction(0, 1) as batch:
+        batch.put(Upload("u", "s"))
+        batch.decide("u", decisions)
+    assert upload_report(desk.store, "u")["actions"] == {"DE": "block", "US": "monetise", ELSEWHERE: "block"}

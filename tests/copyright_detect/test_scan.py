@@ -25,6 +25,7 @@ RIGHTS = (
     "reference,owner,territories,valid_from,valid_until,action,minimum_s,show\n"
     "one.flac,Northlight,WORLD,,,block,5,\n"
     "two.flac,Northlight,WORLD,,,block,3600,\n"
+    "one.flac,Northlight,WORLD,,,allow,,my-show\n"
     ",nobody,WORLD,,,block,,\n"
 )
 
@@ -73,7 +74,7 @@ def test_index_names_what_it_took_and_what_it_set_aside(place, capsys):
 
 def test_scan_reports_each_file_in_the_promised_form(place, db, capsys):
     code, report = run(capsys, "scan", place / "podcast.wav", place / "music/cover.txt", place / "talk.wav", "--db", db)
-    assert code == 0
+    assert code == 1  # one of them could not be heard; the others were
     assert list(report) == ["files"]
     podcast, text, talk = report["files"]
     assert all(list(row) == ["file", "error", "matches"] for row in report["files"])
@@ -95,6 +96,8 @@ def test_rights_decide_the_action_and_a_short_use_is_not_claimed(place, capsys):
     soundfile.write(place / "first.wav", song(1, RELEASES[1])[: 12 * SAMPLE_RATE], SAMPLE_RATE)
     _, report = run(capsys, "scan", place / "first.wav", place / "podcast.wav", "--db", place / "claimed")
     assert [[m["action"] for m in row["matches"]] for row in report["files"]] == [["block"], ["none"]]
+    _, report = run(capsys, "scan", place / "first.wav", "--db", place / "claimed", "--show", "my-show")
+    assert [m["action"] for m in report["files"][0]["matches"]] == ["none"]  # its show has a licence
 
 
 def test_a_scan_of_which_nothing_could_be_heard_is_bad_input(place, db, capsys):

@@ -11,8 +11,10 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from copyright_detect import gateway
+from copyright_detect.chunks import partition_for
 from copyright_detect.gateway import set_current_db
 from copyright_detect.records import SAMPLE_RATE
+from copyright_detect.store import PartitionStore, Upload
 from shared.bootstrap import Engines
 from shared.console.app import build_app
 from shared.errors import NotFound
@@ -145,6 +147,34 @@ def test_what_is_no_sound_fails_in_one_line(client, content, reason):
     assert "the file" in report["error"]
     assert "incoming" not in report["error"]
     assert "\n" not in report["error"]
+
+
+def test_an_error_that_nobody_foresaw_ends_the_upload_in_one_line(client, monkeypatch, caplog):
+    monkeypatch.setattr(gateway, "cut", lambda *_: 1 // 0)
+    upload = send(client, as_file(np.zeros(SAMPLE_RATE, np.float32)))
+    report = get(client, f"uploads/{upload}")
+    assert (report["status"], report["error"]) == ("failed", "an error of ours; it is in the server's log")
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_a_server_that_died_had_begun_is_cleared_and_called_interrupted(tmp_path, db):
+    set_current_db(tmp_path / "copyright_detect", db)
+    engines = Engines(Settings(home=tmp_path), Clock())
+    dying = gateway.Gateway(engines)
+    upload = dying.begin("s")
+    dying.part(upload, 0, b"some", last=False)
+    (tmp_path / "copyright_detect" / "incoming" / upload).write_bytes(b"some and half of the next")  # the disk was full
+    dying.part(upload, 1, b"more", last=False)
+    assert (tmp_path / "copyright_detect" / "incoming" / upload).read_bytes() == b"somemore"
+    store = PartitionStore(dying.runs[0].folder, partition_for("u", gateway.PARTITIONS))
+    with store.transaction(0, 1) as batch:
+        batch.put(Upload("u", "s"))
+    store.close()
+    born = gateway.Gateway(engines)
+    assert not (tmp_path / "copyright_detect" / "incoming").exists()
+    assert born.report("u")["status"] == "interrupted"
+    assert [each["status"] for each in born.uploads()] == ["interrupted"]
+    engines.close()
 
 
 def test_bounds_hold_before_anything_is_decoded(client, clock, monkeypatch):
