@@ -18,7 +18,7 @@ from msgspec import Struct, field, json
 from jam_recs.log import SNAPSHOT_EVERY, Log, Recovered
 from jam_recs.records import Body, Event, Op, Rejection, State
 from jam_recs.state import apply, empty, view
-from jam_recs.tokens import Bucket
+from jam_recs.tokens import LIFE_MS, Bucket
 
 KEPT_FRAMES = 1_000
 """Events of a room kept in memory for those who come back; whoever is further behind gets the room whole."""
@@ -107,6 +107,12 @@ class Room(Struct, eq=False):
         lease = {seat.member: SILENT_MS for seat in self.seats}
         present = [member.member for member in self.durable.present]
         return [one for one in present if now_ms - self.seen_ms.setdefault(one, now_ms) > lease.get(one, LEASE_MS)]
+
+    def over(self, at_ms: int) -> bool:
+        """Nobody is here, and every token that could bring somebody back has expired."""
+        state = self.durable
+        joined = max((member.joined_ms for member in state.members.values()), default=at_ms)
+        return self.state is state and not state.present and joined + 2 * LIFE_MS < at_ms
 
 
 class Pending(NamedTuple):

@@ -18,9 +18,9 @@ from msgspec import json
 
 from jam_recs.log import Log, LogFull, Recovered
 from jam_recs.recommend import REASONS, Library
-from jam_recs.records import ROOM, Body, Create, Ended, Event, Join, Lapse, Profile, Rejection, Rights, State, Track
+from jam_recs.records import ROOM, Body, Create, Ended, Event, Join, Lapse, Profile, Rejection, Rights, Track
 from jam_recs.room import Room, Rooms, Seat
-from jam_recs.tokens import LIFE_MS, load_key
+from jam_recs.tokens import load_key
 from shared.clock import Clock
 from shared.errors import LinerError, NotFound
 
@@ -123,27 +123,18 @@ class Server:
             log.error(json.encode({"refused": str(error)}).decode())
             self.rooms.undo(batch)
             return
-        changed = self.rooms.publish(batch)
-        if self.log.grown:
-            await self._compact()
-        for name, kinds in changed.items():
+        for name, kinds in self.rooms.publish(batch).items():
             if kinds & {"kick", "leave", "lapse"}:
                 self._say_goodbye(self.rooms.rooms[name])
             if self.library and kinds & REASONS and name not in self._refilling:
                 self._refilling.add(name)
                 self._spawn(self._refill(name, self.library))
+        if self.log.grown:
+            await self._compact()
 
     async def _compact(self) -> None:
-        """Keep of the log what is still needed: nobody can return to a room in which nobody is, and whose tokens have all expired."""
-        rooms, now_ms = self.rooms.rooms, self.now_ms()
-        for name, room in list(rooms.items()):
-            if (
-                room.state is room.durable
-                and not room.state.present
-                and last_joined_ms(room.state) + 2 * LIFE_MS < now_ms
-            ):
-                del rooms[name]
-        states = [room.durable for room in rooms.values() if room.durable.version]
+        """Keep of the log what is still needed. Nothing is written meanwhile, so all rooms are as durable as the file."""
+        states = [room.durable for room in self.rooms.rooms.values() if room.durable.version]
         try:
             await asyncio.get_running_loop().run_in_executor(self._disk, self.log.compact, states)
         except LogFull as error:
@@ -181,7 +172,9 @@ class Server:
 
     def _look(self, name: str, room: Room) -> None:
         now_ms, at_ms = self.monotonic_ms(), self.now_ms()
-        if room.durable.version:
+        if room.over(at_ms):
+            del self.rooms.rooms[name]
+        elif room.durable.version:
             for member in room.lapsed(now_ms):
                 self.submit(name, ROOM, 0, Lapse(member))
             now = room.durable.now
@@ -222,11 +215,6 @@ def sit(room: Room, seat: Seat, version: int) -> None:
         other.end()
     room.catch_up(seat, version)
     room.seats.append(seat)
-
-
-def last_joined_ms(state: State) -> int:
-    """When somebody last came in."""
-    return max((member.joined_ms for member in state.members.values()), default=0)
 
 
 def _accept(reply: Event | Rejection) -> None:

@@ -7,6 +7,7 @@ from jam_recs.follow import follow, read_frame
 from jam_recs.log import Log
 from jam_recs.room import KEPT_FRAMES, LEASE_MS, RESET, RESYNC, SEAT_BYTES, SILENT_MS, Rooms, Seat
 from jam_recs.state import view
+from jam_recs.tokens import LIFE_MS
 
 
 @pytest.fixture
@@ -166,6 +167,16 @@ def test_whoever_is_connected_may_be_silent_for_longer(rooms):
     room.seen_ms[1] = 0
     assert room.lapsed(SILENT_MS) == []
     assert room.lapsed(SILENT_MS + 1) == [1]
+
+
+def test_a_room_is_over_when_nobody_is_there_and_no_token_can_bring_anybody_back(rooms):
+    room = rooms.rooms["a"]
+    assert not room.over(3 * LIFE_MS)  # Ann is there
+    rooms.submit("a", 0, 0, r.Lapse(1), 0)
+    assert not room.over(3 * LIFE_MS)  # and goes, but the disk does not have it yet
+    commit(rooms)
+    assert not room.over(2 * LIFE_MS)
+    assert room.over(2 * LIFE_MS + 1)
 
 
 def test_a_room_whose_creation_the_disk_refused_never_was(rooms):

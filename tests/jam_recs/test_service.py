@@ -200,6 +200,21 @@ def test_a_lease_ends_when_nothing_was_heard_for_fifteen_seconds(served, times, 
     served(test)
 
 
+def test_a_party_that_is_over_makes_room_for_another(served, times, monkeypatch):
+    monkeypatch.setattr("jam_recs.server.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("jam_recs.server.MAX_ROOMS", 1)
+
+    async def test(house):
+        await house.party(0)
+        assert (await house.call("POST", "/rooms", {"name": "Ben"}))[0] != 200
+        times.lease += 16_000
+        times.wall += 25 * 3_600_000
+        while (await house.call("POST", "/rooms", {"name": "Ben"}))[0] != 200:
+            await asyncio.sleep(0.01)
+
+    served(test)
+
+
 def test_the_same_member_by_another_door_takes_his_seat(served):
     async def test(house):
         (card,) = await house.party(0)
