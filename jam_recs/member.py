@@ -20,6 +20,7 @@ AGAIN_S = 0.05
 BEAT_S = 5.0
 UNANSWERED = ("log_full", "slow_down", "not_here")
 """Refusals that are no answers: send it again."""
+BEAT, RESET, RESYNC = '{"type":"beat"}', '{"type":"reset"}', '{"type":"resync"}'
 Reply = Event | Rejection
 
 
@@ -82,44 +83,41 @@ class Guest:
         version = self.view.version if self.view else 0
         await socket.send(json.encode({"type": "hello", "token": self._token, "version": version}), text=True)
         self._socket = socket
-        for frame, _ in list(self._waiting.values()):
-            await socket.send(frame, text=True)
+        await self._ask_again()
         async for heard in socket:
             await self._hear(heard)
 
+    async def _ask_again(self) -> None:
+        for frame, _ in list(self._waiting.values()):
+            await self._say(frame)
+
     async def _hear(self, frame: str | bytes) -> None:
-        if frame == '{"type":"reset"}':
+        if frame == RESET:
             self.view = None
-        if frame == '{"type":"resync"}':  # answers were dropped too
-            for asked, _ in list(self._waiting.values()):
-                await self._say(asked)
-        if frame in ('{"type":"resync"}', '{"type":"beat"}', '{"type":"reset"}'):
+        if frame == RESYNC:  # answers were dropped as well
+            await self._ask_again()
+        if frame in (RESET, RESYNC, BEAT):
             return
         heard = read_frame(frame)
-        if isinstance(heard, Rejection):
-            if heard.code not in UNANSWERED:
-                self._answered(heard)
-            elif heard.seq in self._waiting:
-                await asyncio.sleep(AGAIN_S)
-                await self._say(self._waiting[heard.seq][0])
-            return
-        if isinstance(heard, Event) and heard.kind == "again":
+        if isinstance(heard, Rejection) and heard.code in UNANSWERED:
+            await asyncio.sleep(AGAIN_S)
+            await self._ask_again()
+        elif isinstance(heard, Rejection) or (isinstance(heard, Event) and heard.kind == "again"):
             self._answered(heard)
-            return
-        self.view = follow(self.view, heard)
-        if isinstance(heard, Event):
-            if heard.member == self.member:
+        else:
+            self.view = follow(self.view, heard)
+            if isinstance(heard, Event) and heard.member == self.member:
                 self._answered(heard)
-            if self._heard:
+            if isinstance(heard, Event) and self._heard:
                 self._heard(heard)
 
     def _answered(self, reply: Reply) -> None:
         _, answer = self._waiting.pop(reply.seq, (b"", None))
-        self.replies[reply.seq] = reply
         if answer and not answer.done():
+            self.replies[reply.seq] = reply
             answer.set_result(reply)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            await self._say(b'{"type":"beat"}')
+            await self._say(BEAT.encode())

@@ -119,17 +119,10 @@ def products(tastes: Any, vectors: Any, rows: Any) -> Any:
     return scores
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def nearness(vectors: Any, rows: Any, row: int) -> Any:
-    """How much vectors[rows] point where vectors[row] does: the square of the cosine, 0 where apart, 1 for itself; float32[rows]."""
-    near, own = np.zeros(len(rows), np.float32), vectors[row]
-    for place in range(len(rows)):
-        other = vectors[rows[place]]
-        product = length = own_length = np.float32(0)
-        for k in range(len(own)):
-            product += own[k] * other[k]
-            length += other[k] * other[k]
-            own_length += own[k] * own[k]
-        if product > 0:
-            near[place] = product * product / (length * own_length)
+def nearness(vectors: Float32, rows: Rows, targets: Rows) -> Float32:
+    """How much vectors[rows] point where each of vectors[targets] does: squared cosines, 0 where apart; float32[targets, rows]."""
+    others, own = vectors[rows], vectors[targets]
+    product = np.maximum(products(own, vectors, rows), 0)
+    lengths = np.einsum("tk,tk->t", own, own)[:, None] * np.einsum("rk,rk->r", others, others)
+    near: Float32 = product**2 / np.maximum(lengths, np.float32(1e-30))
     return near

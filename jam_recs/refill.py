@@ -15,7 +15,7 @@ from jam_recs.constraints import ARTIST_WINDOW, Rules
 from jam_recs.pool import POOL, Pool, in_turns, nearness, products
 from jam_recs.rerank import ALPHA, DECAY, EPSILON, FLOW, greedy, levels
 
-MEMORY = 120  # tracks that levels and skips are remembered for: DECAY^120 is .002
+MEMORY, SKIPS = 120, 48  # tracks that levels and skips are remembered for: DECAY^120 is .002, DECAY^48 .09
 SKIP_EARLY, SKIP_LATE = 1.0, 0.5  # what a skip takes from the track's own liking, in the first 30 s and later
 
 
@@ -125,13 +125,19 @@ def likings(catalogue: Catalogue, session: Session, rows: Rows) -> Float32:
     tastes = np.stack([member.pool.vector for member in session.members])  # [members, factors]
     ideals = np.array([[member.pool.ideal] for member in session.members], np.float32)
     liking = share_of_ideal(products(tastes, catalogue.vectors, rows), ideals)
-    place = {member.member_id: index for index, member in enumerate(session.members)}
-    for skip in session.skips:
-        age, row = len(session.history) - 1 - skip.at, catalogue.rows([skip.track_id])[0]
-        if skip.member_id in place and row >= 0 and age < MEMORY:
-            strength = (SKIP_EARLY if skip.early else SKIP_LATE) * DECAY**age
-            liking[place[skip.member_id]] *= 1 - np.float32(strength) * nearness(catalogue.vectors, rows, row)
+    place, newest = _places(session), len(session.history) - 1
+    skips = [skip for skip in session.skips if skip.member_id in place and newest - skip.at < SKIPS]
+    skipped = catalogue.rows([skip.track_id for skip in skips])
+    near = nearness(catalogue.vectors, rows, skipped) * (skipped >= 0)[:, None]
+    for skip, close in zip(skips, near, strict=True):
+        strength = (SKIP_EARLY if skip.early else SKIP_LATE) * DECAY ** (newest - skip.at)
+        liking[place[skip.member_id]] *= 1 - np.float32(strength) * close
     return liking
+
+
+def _places(session: Session) -> dict[int, int]:
+    """The row of each member."""
+    return {member.member_id: index for index, member in enumerate(session.members)}
 
 
 def level_now(catalogue: Catalogue, session: Session) -> NDArray[np.float64]:
@@ -141,7 +147,7 @@ def level_now(catalogue: Catalogue, session: Session) -> NDArray[np.float64]:
     rows = catalogue.rows(heard[first:])
     liking = likings(catalogue, session._replace(skips=()), np.maximum(rows, 0))
     liking[:, rows < 0] = 0
-    place = {member.member_id: index for index, member in enumerate(session.members)}
+    place = _places(session)
     for skip in session.skips:
         if skip.member_id in place and skip.at >= first:
             liking[place[skip.member_id], skip.at - first] = 0
