@@ -32,7 +32,7 @@ def show(benchmark, found):
     benchmark.extra_info.update(found)
     benchmark.extra_info["show"] = {
         "offered": f"{found['offered_events_s']:,} events/s",
-        "delivered": f"{found['delivered_messages_s']:,} messages/s",
+        "delivered": f"{found['delivered_messages_s']:,} messages/s, {found['delivered_share']:.1%}",
         "p50": f"{found['p50_ms']:.2f} ms",
         "p99": f"{found['p99_ms']:.2f} ms",
         "order breaks": f"{found['order_breaks']:,}",
@@ -49,7 +49,9 @@ def test_delivery(benchmark, bench_size, contestant, tmp_path):
     show(benchmark, found)
     assert found["rejected"] == 0
     if contestant != "each socket awaited in turn":
-        assert (found["order_breaks"], found["gaps"], found["delivered_share"]) == (0, 0, 1.0)
+        assert (found["order_breaks"], found["gaps"]) == (0, 0)
+    if contestant == "ours":  # a sync for each op may be too slow for what is offered
+        assert found["delivered_share"] == 1.0
 
 
 @pytest.mark.parametrize("contestant", ["nobody stalls", "one member in each tenth room stalls"])
