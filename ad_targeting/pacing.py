@@ -1,6 +1,6 @@
 """Our prices: yesterday's dual, solved again and again through the day on what remains.
 
-Every quarter of an hour, and more often towards the end, the dual is solved on a sample of yesterday's breaks from this time of day on,
+Every half hour, and more often towards the end, the dual is solved on a sample of yesterday's breaks from this time of day on,
 scaled to the traffic that today has, with what is left of the budgets (Balseiro, Kumar, Mirrokni and others, «Robust Budget Pacing
 with a Single Sample»: one sample of the past is enough for near-optimal regret). So a wrong forecast, an outage or an edited budget
 corrects itself. Each solve has its own sample and thus its own noise: the control loop moves log(1−λ), an ad's log-price, only half
@@ -58,15 +58,16 @@ class Pacer:
         self.anchor, self.spots = shadow, spots(yesterday, group, shadow, floor)
         self.curve = _curve(self.spots, self.minute, shadow.size)
         self.shadow, self.next = shadow, 0
-        self.left: Any = None
+        self.last, self.spent = 0, np.zeros(shadow.size, np.int64)
         self.planned = np.bincount(self.spots.ad, self.spots.price, shadow.size) * 1.3
         self.rng = np.random.default_rng(np.random.SeedSequence(seed))
 
     def prices(self, now: Now) -> Floats:
         """λ for the minute that begins."""
-        if self.left is not None and now.minute > 0:
-            self._move(CONTROL * (self._due(now.minute) - (self.left - now.left)) / np.maximum(now.budgets, 1))
-        self.left = now.left.copy()
+        spent = now.budgets - now.left
+        if now.minute > self.last:
+            self._move(CONTROL * (self._due(now) - (spent - self.spent)) / np.maximum(now.budgets, 1))
+        self.last, self.spent = now.minute, spent
         if now.minute >= self.next:
             self.next = now.minute + max(1, min(EVERY, (MINUTES - now.minute) // SOONER))
             first = int(np.searchsorted(self.minute, now.minute))
@@ -89,11 +90,12 @@ class Pacer:
         """Move the log of 1−λ, the share of its price that an ad bids."""
         self.shadow = 1 - np.exp(np.minimum(np.log(np.maximum(1 - self.shadow, LEAST)) + change, 0))
 
-    def _due(self, minute: int) -> Floats:
-        """Micros that were due in the minute before `minute`: of what was left, or of yesterday's plan if that is less, the planned
-        share."""
-        share = (self.curve[minute] - self.curve[minute - 1]) / np.maximum(1 - self.curve[minute - 1], 1e-9)
-        due: Floats = np.minimum(self.left, self.planned) * np.clip(share, 0, 1)
+    def _due(self, now: Now) -> Floats:
+        """Micros that were due since prices were asked last: of what was left, or of yesterday's plan if that is less, the planned
+        share. Budgets count as they are now: an edit is no spending."""
+        before, after = self.curve[self.last], self.curve[now.minute]
+        share = (after - before) / np.maximum(1 - before, 1e-9)
+        due: Floats = np.minimum(now.budgets - self.spent, self.planned) * np.clip(share, 0, 1)
         return due
 
     def _share(self, log: Log, floor: Floats, first: int, weight: Floats) -> Floats:

@@ -78,12 +78,37 @@ def test_an_overspender_becomes_dearer_before_the_next_solve():
     day = small_day()
     shadow = np.full(day.group.size, 0.3)
     pacer = Pacer(day.yesterday, shadow, day.group, no_floor(day.yesterday), 1)
-    pacer.left, pacer.next = day.noon.copy(), MINUTES
+    pacer.last, pacer.next = 599, MINUTES
     left = day.noon.copy()
     left[0] //= 2
     prices = pacer.prices(Now(600, day.noon, left, rows(day.today.breaks, slice(100))))
     assert prices[0] > 0.5
     assert prices[1:] == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize("every", [1, 15])
+def test_spending_as_planned_moves_no_price_however_often_they_are_asked(every):
+    day = small_day()
+    shadow = np.full(day.group.size, 0.3)
+    pacer = Pacer(day.yesterday, shadow, day.group, no_floor(day.yesterday), 1)
+    pacer.next, budgets = MINUTES, pacer.planned / 1.3 + 1
+    pacer.planned = budgets
+    for minute in range(0, 1000, every):
+        left = budgets * (1 - pacer.curve[minute])
+        prices = pacer.prices(Now(minute, budgets, left, rows(day.today.breaks, slice(100))))
+    assert prices == pytest.approx(0.3, abs=1e-6)
+
+
+def test_an_edited_budget_is_no_spending():
+    day = small_day()
+    shadow = np.full(day.group.size, 0.3)
+    pacer = Pacer(day.yesterday, shadow, day.group, no_floor(day.yesterday), 1)
+    pacer.next, spent = MINUTES, day.noon // 10
+    for minute, budgets in ((719, day.noon), (720, day.noon * 2)):
+        pacer.last = max(pacer.last, 718)
+        pacer.spent = spent
+        prices = pacer.prices(Now(minute, budgets, budgets - spent, rows(day.today.breaks, slice(100))))
+    assert prices == pytest.approx(0.3, abs=0.02)
 
 
 def test_minutes_are_those_of_the_utc_day():
