@@ -2,7 +2,7 @@
 
 What is missing is read in the listener's favour: no age is a minor, no consent is none, an unknown country gets only what may play
 everywhere. Caps run on the listener's local day, which is 23 or 25 hours long twice a year; so day and hour come from the zone, never
-from arithmetic on the moment. Players' clocks are not trusted: a moment outside the day of the prices is refused.
+from arithmetic on the moment. Players' clocks are not trusted: the moment is the server's.
 """
 
 from datetime import UTC, datetime
@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field
 
-from ad_targeting.decide import SPOT_MS
 from ad_targeting.desk import Ask
 from ad_targeting.records import MAX_SLOTS, RATINGS, Request
-from shared.clock import DAY_MS, from_ms
+from shared.clock import from_ms
 from shared.errors import BadInput
 from shared.world.ads import CONTEXTS
 from shared.world.countries import CODES, COUNTRIES
@@ -26,47 +25,26 @@ class BreakRequest(BaseModel, extra="forbid"):
     """One ad break that asks for ads."""
 
     decision: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="an id of yours; a retry gets the same answer"
+        None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="an id; a retry gets the same answer"
     )
     user: int = Field(ge=0, lt=1 << 31)
     country: str | None = Field(None, description="ISO code; without one, only campaigns for every country play")
-    zone: str | None = Field(
-        None, max_length=64, description="IANA time zone; without one, the most common of the country"
-    )
+    zone: str | None = Field(None, max_length=64, description="IANA time zone; without one, the country's most common")
     age: str | None = Field(None, description=f"one of {', '.join(AGE_BANDS)}; without one, a minor")
     context: str = Field(description=f"what plays: one of {', '.join(CONTEXTS)}")
-    rating: str = Field(
-        "explicit", description=f"of what plays: one of {', '.join(RATINGS)}; without one, the worst is assumed"
-    )
+    rating: str = Field("explicit", description=f"of what plays: one of {', '.join(RATINGS)}; without one, the worst")
     consent: bool = Field(False, description="whether the profile may be used")
     slots: int = Field(ge=1, le=MAX_SLOTS)
-    length_ms: int | None = Field(
-        None, ge=1_000, le=600_000, description=f"of the break; without one, {SPOT_MS} a slot"
-    )
-    moment_ms: int | None = Field(None, ge=0, lt=1 << 53, description="without one, now")
 
 
-def to_ask(asked: BreakRequest, decision: str, now: int, day: int) -> Ask:
-    """The names as numbers; `now` and the midnight `day` of the prices in ms; BadInput names the field."""
-    moment = now if asked.moment_ms is None else asked.moment_ms
-    if not day <= moment < day + DAY_MS:
-        raise BadInput(
-            f"moment_ms {moment}: expected within the day of the prices, {day} to {day + DAY_MS}; leave it out for now"
-        )
+def to_ask(asked: BreakRequest, decision: str, now: int) -> Ask:
+    """The names as numbers; now in ms; BadInput names the field."""
     country = _country(asked.country)
-    zone = _zone(asked.zone, country)
-    there = from_ms(moment).astimezone(zone)
-    request = Request(
-        *(0, moment, asked.user, country),
-        -1 if asked.age is None else _index("age", asked.age, AGE_BANDS),
-        _index("context", asked.context, CONTEXTS),
-        there.hour,
-        _index("rating", asked.rating, RATINGS),
-        int(asked.consent),
-        asked.slots,
-    )
-    room = asked.slots * SPOT_MS if asked.length_ms is None else asked.length_ms
-    return Ask(decision, request, there.toordinal() - EPOCH_DAY, room)
+    there = from_ms(now).astimezone(_zone(asked.zone, country))
+    age = -1 if asked.age is None else _index("age", asked.age, AGE_BANDS)
+    context, rating = _index("context", asked.context, CONTEXTS), _index("rating", asked.rating, RATINGS)
+    request = Request(0, now, asked.user, country, age, context, there.hour, rating, int(asked.consent), asked.slots)
+    return Ask(decision, request, there.toordinal() - EPOCH_DAY)
 
 
 def _country(code: str | None) -> int:

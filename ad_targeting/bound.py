@@ -31,7 +31,7 @@ class Dual(NamedTuple):
 def dual(log: Log, budgets: Any, group: Any, shadow: Floats, floor: Any) -> Dual:
     """The bound at prices `shadow`; floor float64[breaks] is what a slot must beat; group int16[ads]: one of a group in a break."""
     spend, none = np.zeros(shadow.size, np.int64), np.zeros((0, MAX_SLOTS), np.int64)
-    value = _serve_freely(log.first, log.ad, log.price, log.breaks.slots, shadow, floor, group, spend, none, none)
+    value = _serve_freely(log, shadow, floor, group, spend, none, none)
     return Dual(shadow, value + float(shadow @ budgets), spend)
 
 
@@ -47,7 +47,7 @@ def spots(log: Log, group: Any, shadow: Floats, floor: Any) -> Spots:
     """What the breaks would play at prices `shadow` if budgets were bottomless."""
     shape = (log.breaks.moment.size, MAX_SLOTS)
     ads, prices, spend = np.full(shape, -1, np.int64), np.zeros(shape, np.int64), np.zeros(shadow.size, np.int64)
-    _serve_freely(log.first, log.ad, log.price, log.breaks.slots, shadow, floor, group, spend, ads, prices)
+    _serve_freely(log, shadow, floor, group, spend, ads, prices)
     position, place = np.nonzero(ads >= 0)
     return Spots(position, ads[position, place], prices[position, place])
 
@@ -79,20 +79,10 @@ def descend(evaluate: Callable[[Floats], Dual], budgets: Any, start: Floats, rou
 
 
 @njit(cache=True, nogil=True)
-def _serve_freely(
-    first: Any,
-    ad: Any,
-    price: Any,
-    slots: Any,
-    shadow: Any,
-    floor: Any,
-    group: Any,
-    spend: Any,
-    played: Any,
-    prices: Any,
-) -> float:
+def _serve_freely(log: Any, shadow: Any, floor: Any, group: Any, spend: Any, played: Any, prices: Any) -> float:
     """Each break takes its best ads as if budgets were bottomless: returns Σ net values, adds prices to spend int64[ads], and notes the
     ads and prices in played and prices int64[breaks, MAX_SLOTS], if these have rows."""
+    first, ad, price, slots = log.first, log.ad, log.price, log.breaks.slots
     ads, values, paid = np.empty(MAX_SLOTS, np.int64), np.empty(MAX_SLOTS), np.zeros(shadow.size, np.int64)
     total = 0.0
     for b in range(slots.size):

@@ -9,7 +9,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What is assumed; the times are a core's, as the benchmarks measure them."""
+    """What is assumed; the times are a core's, rounded up from the benchmarks."""
 
     listeners: float = field(default=300e6, metadata={"meaning": "free listeners a month"})
     active: float = field(default=0.4, metadata={"meaning": "share of them who listen on a day"})
@@ -18,13 +18,9 @@ class Assumptions:
     slots: float = field(default=2.65, metadata={"meaning": "slots of a break"})
     peak: float = field(default=2.5, metadata={"meaning": "busiest second, over the mean"})
     campaigns: float = field(default=50_000, metadata={"meaning": "campaigns that run on a day"})
-    eligible: float = field(
-        default=0.01, metadata={"meaning": "share of campaigns that may play in a break, after filters"}
-    )
+    eligible: float = field(default=0.01, metadata={"meaning": "share of campaigns that may play in a break"})
     score_ns: float = field(default=150, metadata={"meaning": "of a core, to score one eligible ad", "unit": "ns"})
-    careful_us: float = field(
-        default=50, metadata={"meaning": "of a core, for the eight best: trees, break, record", "unit": "us"}
-    )
+    careful_us: float = field(default=90, metadata={"meaning": "of a core: trees, break, record", "unit": "us"})
     http_us: float = field(default=250, metadata={"meaning": "of a core, for the request around it", "unit": "us"})
     core_share: float = field(default=0.5, metadata={"meaning": "of a core at the peak, so that p99 holds"})
     cores: float = field(default=16, metadata={"meaning": "cores of a machine"})

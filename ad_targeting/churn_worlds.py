@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ad_targeting.churn import LONG_RUN, Floats, Slope, dose_response, shrink, slope
+from ad_targeting.churn import LONG_RUN, Floats, Slope, dose_response, slope
 from shared.world import ads, ads_churn
 from shared.world.rng import generator
 
 HOLDOUT = 0.05
-GROUPS = 10  # listeners by engagement
 
 
 class World(NamedTuple):
@@ -39,29 +38,20 @@ def make_world(seed: int, listeners: int) -> World:
     return World(randomised, load, left.astype(np.float64), month, before, engagement, sensitivity)
 
 
-def true_slope(world: World, members: NDArray[np.bool_]) -> float:
-    """The line through the members' mean true chance to leave at each randomised load."""
-    loads = np.unique(world.load[world.randomised])
-    chances = [
-        ads_churn.leave_probability(
-            np.full(int(members.sum()), load), world.engagement[members], world.sensitivity[members]
-        ).mean()
-        for load in loads
-    ]
-    return float(np.polyfit(loads, chances, 1)[0])
+def true_slope(world: World) -> float:
+    """The line through the mean true chance to leave at each randomised load."""
+    loads, shape = np.unique(world.load[world.randomised]), world.engagement.shape
+    chances = [ads_churn.leave_probability(np.full(shape, load), world.engagement, world.sensitivity) for load in loads]
+    return float(np.polyfit(loads, [chance.mean() for chance in chances], 1)[0])
 
 
 def read(world: World) -> dict[str, Any]:
     """Slopes for one more ad an hour, in the chance to leave (`hours`: relative hours of a month): by lot, as they seem, and the truth."""
     lot, rest, before = world.randomised, ~world.randomised, world.before[:, None]
-    group = np.searchsorted(np.quantile(world.before, np.linspace(0, 1, GROUPS + 1)[1:-1]), world.before)
-    groups = [slope(world.load[lot & (group == g)], world.left[lot & (group == g)]) for g in range(GROUPS)]
-    truths = np.array([true_slope(world, group == g) for g in range(GROUPS)])
     experiment = slope(world.load[lot], world.left[lot], before[lot])
     hours = slope(world.load[lot], world.hours[lot] / world.hours[lot].mean())
-    guesses = {"raw": groups, "shrunk": shrink(groups), "mean": [experiment] * GROUPS}
     return {
-        "truth": true_slope(world, np.ones(lot.size, bool)),
+        "truth": true_slope(world),
         "experiment": experiment,
         "naive": slope(world.load[rest], world.left[rest]),
         "naive_adjusted": slope(world.load[rest], world.left[rest], before[rest]),
@@ -70,23 +60,17 @@ def read(world: World) -> dict[str, Any]:
         "hours": hours,
         "hours_long_run": hours.times(LONG_RUN),
         "arms": dose_response(world.load[lot], world.left[lot]),
-        "group_squared_error": {
-            name: float(np.mean((np.array([found.effect for found in of]) - truths) ** 2))
-            for name, of in guesses.items()
-        },
     }
 
 
 def report(seed: int, listeners: int, worlds: int) -> dict[str, Any]:
     """The first world in detail, and of all `worlds` how often the interval held the truth where the naive sign was wrong."""
     readings = [read(make_world(seed + i, listeners)) for i in range(worlds)]
-    errors = [reading.pop("group_squared_error") for reading in readings]
     wrong = [reading["naive"].high < 0 < reading["truth"] for reading in readings]
     covered = [reading["experiment"].low <= reading["truth"] <= reading["experiment"].high for reading in readings]
     return {
         **{name: value._asdict() if isinstance(value, Slope) else value for name, value in readings[0].items()},
         "arms": [arm._asdict() for arm in readings[0]["arms"]],
-        "group_error": {name: float(np.mean([error[name] for error in errors]) ** 0.5) for name in errors[0]},
         "long_run_over_month_assumed": LONG_RUN,
         "worlds": worlds,
         "covered": sum(covered),

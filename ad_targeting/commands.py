@@ -1,66 +1,99 @@
-"""`liner ad-targeting`: demo, simulate, frontier, replay, ctr, serve, capacity."""
+"""`liner ad-targeting`: demo, simulate, frontier, replay, ctr, churn, serve, capacity."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ad_targeting.capacity import Assumptions, estimate
-from ad_targeting.commands_prediction import add_prediction_verbs
 from shared.capacity import add_capacity_verb
 from shared.console.serve import add_address, serve
+from shared.output import print_json
 
 SCENARIOS = ("normal", "spike", "outage", "more", "fewer", "edit")
 
 
 def add_verbs(verbs: Any) -> None:
     """Add this system's verbs."""
-    demo = verbs.add_parser("demo", help="a simulated day under every policy, and the revenue–retention frontier")
-    _add_day(demo)
-    demo.set_defaults(run=_demo)
-
-    simulate = verbs.add_parser("simulate", help="one scenario under every policy, beside the most that was possible")
+    _day_verb(verbs, "demo", "a simulated day under every policy, and the revenue–retention frontier")
+    simulate = _day_verb(verbs, "simulate", "one scenario under every policy, beside the most that was possible")
     simulate.add_argument("--scenario", default="normal", choices=SCENARIOS)
-    _add_day(simulate)
-    simulate.set_defaults(run=_simulate)
+    _day_verb(verbs, "frontier", "revenue against retention for κ, reserves, caps and thinning")
 
-    frontier = verbs.add_parser("frontier", help="revenue against retention for κ, reserves, caps and thinning")
-    _add_day(frontier)
-    frontier.set_defaults(run=_frontier)
+    replay = _verb(verbs, "replay", "pace one campaign through your own second-price auctions", _replay)
+    replay.add_argument("--train", required=True, help="yesterday: lines of `click market_price pctr …`, no header")
+    replay.add_argument("--log", required=True, help="the day to bid in, in the same layout")
+    replay.add_argument("--budget-share", default="1/4,1/8,1/16,1/32", help="budgets as shares of the log's cost")
 
-    add_prediction_verbs(verbs)
+    ctr = _verb(verbs, "ctr", "predict clicks on your own table, trained on one file and judged on another", _ctr)
+    ctr.add_argument("--train", required=True, help="CSV with a header; empty cells are allowed")
+    ctr.add_argument("--test", required=True, help="CSV with the same columns")
+    ctr.add_argument("--label", default="click", help="the column of 0 and 1")
+
+    churn = _verb(verbs, "churn", "what one more ad an hour does to staying: by lot, and as it seems without", _churn)
+    churn.add_argument("--listeners", type=whole(10_000, 2_000_000), default=100_000, help="free listeners of a world")
+    churn.add_argument("--worlds", type=whole(1, 1_000), default=1, help="worlds whose intervals are counted")
+    churn.add_argument("--seed", type=int, default=1)
+
     service = verbs.add_parser("serve", help="POST /ad-targeting/decide, and the page")
     add_address(service)
     service.set_defaults(run=lambda arguments: serve(arguments, "ad_targeting", "ad-targeting/"))
     add_capacity_verb(verbs, Assumptions, estimate)
 
 
-def _add_day(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--slots", type=_count, default=100_000, help="ad slots of the day (%(default)s)")
-    parser.add_argument("--campaigns", type=_count, default=200, help="campaigns (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1)
+def _verb(verbs: Any, name: str, meaning: str, run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=meaning)
     parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+    return parser
 
 
-def _count(text: str) -> int:
-    """An integer from 10 to 5,000,000, for argparse."""
-    value = int(text)
-    if not 10 <= value <= 5_000_000:
-        raise argparse.ArgumentTypeError(f"{value}: expected 10 to 5,000,000")
-    return value
+def _day_verb(verbs: Any, name: str, meaning: str) -> argparse.ArgumentParser:
+    parser = _verb(verbs, name, meaning, partial(_day, name))
+    parser.add_argument("--slots", type=whole(10, 5_000_000), default=100_000, help="ad slots of the day (%(default)s)")
+    parser.add_argument("--campaigns", type=whole(10, 5_000), default=200, help="campaigns (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser
 
 
-def _demo(arguments: argparse.Namespace) -> None:
-    from ad_targeting.demo import demo
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """An integer from least to most, for argparse."""
 
-    demo(arguments.slots, arguments.campaigns, arguments.seed, arguments.json)
+    def parse(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{value}: expected {least:,} to {most:,}")
+        return value
+
+    return parse
 
 
-def _simulate(arguments: argparse.Namespace) -> None:
-    from ad_targeting.demo import simulate
+def _day(name: str, arguments: argparse.Namespace) -> None:
+    from ad_targeting import demo
 
-    simulate(arguments.scenario, arguments.slots, arguments.campaigns, arguments.seed, arguments.json)
+    day = arguments.slots, arguments.campaigns, arguments.seed, arguments.json
+    if name == "simulate":
+        demo.simulate(arguments.scenario, *day)
+    else:
+        (demo.demo if name == "demo" else demo.frontier)(*day)
 
 
-def _frontier(arguments: argparse.Namespace) -> None:
-    from ad_targeting.demo import frontier
+def _replay(arguments: argparse.Namespace) -> None:
+    from ad_targeting.replay_files import print_table, replay_files
 
-    frontier(arguments.slots, arguments.campaigns, arguments.seed, arguments.json)
+    report = replay_files(arguments.train, arguments.log, arguments.budget_share)
+    (print_json if arguments.json else print_table)(report)
+
+
+def _ctr(arguments: argparse.Namespace) -> None:
+    from ad_targeting.ctr_files import ctr_files, print_quality
+
+    report = ctr_files(arguments.train, arguments.test, arguments.label)
+    (print_json if arguments.json else print_quality)(report)
+
+
+def _churn(arguments: argparse.Namespace) -> None:
+    from ad_targeting.churn_worlds import print_report, report
+
+    found = report(arguments.seed, arguments.listeners, arguments.worlds)
+    (print_json if arguments.json else print_report)(found)

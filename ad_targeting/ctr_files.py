@@ -47,3 +47,8 @@ def warm_up() -> None:
     codes = rng.integers(0, 3, (200, 2))
     table = Table(codes, codes, rng.random((200, 1)), (rng.random(200) < 0.5).astype(np.float64))
     fit_predict(table, table)
+
+
+def print_quality(report: dict[str, Any]) -> None:
+    """One measure a line."""
+    print("\n".join(f"{name:8} {value:.4f}" for name, value in report.items() if value is not None))

@@ -1,8 +1,8 @@
 """One decision: filter → score → price → break, and the record from which it can be made again.
 
 The filters leave the ads that may play. The cheap model prices all of them, the careful one the best eight again: a few trees cost as
-much as hundreds of hashed weights. A price is bid × probability, its value `rule.net_value` as in the batch replay, and the break is the
-best that fits. All it depends on is the policy and its prices (named by digests), the request, what the listener met today and what is
+much as hundreds of hashed weights. A price is bid × probability; its value and the break are those of `rule.py`, as in the batch
+replay. All it depends on is the policy and its prices (named by digests), the request, what the listener met today and what is
 left of budgets that are short: that is the audit record. `replay` makes the decision again and must give the same bytes; `explain` says
 of every campaign why not.
 """
@@ -17,11 +17,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ad_targeting import filters
-from ad_targeting.breaks import assemble
-from ad_targeting.model import MAINS, careful, cheap, codes_of
+from ad_targeting.model import MAINS, Model, careful, cheap, codes_of
 from ad_targeting.policy import Policy
 from ad_targeting.records import MAX_SLOTS, Reason, Request
-from ad_targeting.rule import net_value
+from ad_targeting.rule import net_value, offer
 from shared.errors import BadInput
 
 Int64 = NDArray[np.int64]
@@ -31,8 +30,6 @@ TOP = 8
 """How many of the best by the cheap model the careful one looks at."""
 ENCODER = msgspec.json.Encoder()
 NOTHING = np.zeros(0, np.int64)
-SPOT_MS = 30_000
-"""Length of a slot when the request does not tell the length of its break."""
 
 
 class Played(msgspec.Struct, frozen=True, array_like=True):
@@ -49,25 +46,31 @@ class Record(msgspec.Struct, frozen=True):
     policy: str
     prices: str
     request: tuple[int, ...]
-    room: int
     met: list[tuple[int, int]]
     left: list[tuple[int, int]]
     played: list[Played]
 
 
-class Work(NamedTuple):
-    """Memory of one decider, so that none is allocated on the way; its first count[0] entries are of the last decision."""
+class Tables(NamedTuple):
+    """A policy as the kernel takes it. An array costs a third of a microsecond on its way into a kernel, so columns are stacked."""
 
-    barred: filters.Bits
-    ads: NDArray[np.int64]
-    price: NDArray[np.int64]
-    value: NDArray[np.float64]
-    seen: NDArray[np.bool_]  # by the careful model
-    codes: Int64  # of the request
-    row: NDArray[np.float64]  # of the careful model
-    chosen: Int64
+    lists: filters.Bits
+    columns: Int64  # [STARTS … ITSELF, campaigns]
+    model: Model
+
+
+STARTS, ENDS, CAP, BID, CATEGORY, ITSELF = range(6)
+
+
+class Work(NamedTuple):
+    """Memory of one decider, so that little is allocated on the way; its first counts[0] ads are of the last decision."""
+
+    ads: Int64  # eligible, ascending
+    price: Int64  # [campaigns], micros, of those that are eligible
+    value: Floats  # [campaigns], micros, the same
     short: Int64  # eligible with less left than a bid
-    counts: Int64  # eligible, taken, short
+    chosen: Int64  # [MAX_SLOTS], best first
+    counts: Int64  # eligible, chosen, short
 
 
 class Reasoned(NamedTuple):
@@ -84,13 +87,13 @@ class Decider:
 
     def __init__(self, policy: Policy, digest: str) -> None:
         """digest: of the policy, for the records."""
-        self.policy, self.digest, self.lists = policy, digest, filters.build(policy.campaigns)
-        count = len(policy.campaigns.bid)
-        self._work = Work(
-            filters.bits(np.zeros(count, np.bool_)), np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count),
-            np.zeros(count, np.bool_), np.zeros(MAINS, np.int64), np.zeros(MAINS),
-            np.zeros(MAX_SLOTS, np.int64), np.zeros(count, np.int64), np.zeros(3, np.int64),
-        )  # fmt: skip
+        self.policy, self.digest, campaigns = policy, digest, policy.campaigns
+        itself = np.arange(len(campaigns.bid))
+        columns = (campaigns.starts, campaigns.ends, campaigns.cap, campaigns.bid, campaigns.category, itself)
+        self.tables = Tables(filters.build(campaigns), np.stack(columns).astype(np.int64), policy.model)
+        ads, price, short = np.zeros((3, len(campaigns.bid)), np.int64)
+        chosen, counts = np.zeros(MAX_SLOTS, np.int64), np.zeros(3, np.int64)
+        self._work = Work(ads, price, np.zeros(len(campaigns.bid)), short, chosen, counts)
         self._ids = policy.campaigns.campaign_id.tolist()
         self.prices = self.reprice(policy.shadow)
 
@@ -100,25 +103,23 @@ class Decider:
         self.prices = sha256(shadow.tobytes()).hexdigest()[:16]
         return self.prices
 
-    def choose(self, request: Request, room: int, met: Mapping[int, int], left: Int64) -> Chosen:
+    def choose(self, request: Request, met: Mapping[int, int], left: Int64) -> Chosen:
         """(index of campaign, price in micros) of each ad of the break, best first; [] is silence.
 
-        room: ms of the break; met: impressions of campaigns (by index) that the user had today; left int64[campaigns]: micros they may
-        still spend.
+        met: impressions of campaigns (by index) that the user had today; left int64[campaigns]: micros they may still spend.
         """
         ads = np.array(list(met), np.int64) if met else NOTHING
         counts = np.array(list(met.values()), np.int64) if met else NOTHING
-        policy, work = self.policy, self._work
-        decide(policy, self.lists, request, policy.floor(request.user), room, ads, counts, left, work)
-        return [(int(work.ads[at]), int(work.price[at])) for at in work.chosen[: work.counts[1]]]
+        work, floor = self._work, self.policy.floor(request.user)
+        decide(self.tables, self.policy.shadow, request, floor, ads, counts, left, work)
+        chosen = work.chosen[: work.counts[1]]
+        return list(zip(chosen.tolist(), work.price[chosen].tolist(), strict=True))
 
-    def record(
-        self, decision: str, request: Request, room: int, met: Mapping[int, int], left: Int64, played: Chosen
-    ) -> bytes:
+    def record(self, decision: str, request: Request, met: Mapping[int, int], left: Int64, played: Chosen) -> bytes:
         """The audit record of what `choose` returned last, from what it was given."""
         short = self._work.short[: self._work.counts[2]]
         amounts = list(zip(short.tolist(), left[short].tolist(), strict=True)) if short.size else []
-        found = (self.digest, self.prices, tuple(request), room, sorted(met.items()), amounts, self._named(played))
+        found = (self.digest, self.prices, tuple(request), sorted(met.items()), amounts, self._named(played))
         return ENCODER.encode(Record(decision, *found))
 
     def replay(self, line: bytes) -> bytes:
@@ -130,16 +131,15 @@ class Decider:
         """Of every campaign, in order of id, whether it played and why not."""
         played = self._again(record)
         campaigns, request, met, work = self.policy.campaigns, Request(*record.request), dict(record.met), self._work
-        offered = {int(work.ads[k]): (int(work.price[k]), float(work.value[k])) for k in range(work.counts[0])}
-        left, found = dict(record.left), []
+        offered, left, found = set(work.ads[: work.counts[0]].tolist()), dict(record.left), []
         for ad, campaign in enumerate(self._ids):
-            price, value = offered.get(ad, (0, 0.0))
+            price, value = (int(work.price[ad]), float(work.value[ad])) if ad in offered else (0, 0.0)
             if ad not in offered:
                 why = filters.reason(campaigns, ad, request, met.get(ad, 0))
             elif price > left.get(ad, price):
                 why = Reason.BUDGET
             else:
-                why = self._why_lost(ad, offered, [ad for ad, _ in played], request, record.room)
+                why = self._why_lost(ad, value, [ad for ad, _ in played])
             found.append(Reasoned(campaign, why, price, value if np.isfinite(value) else 0.0))
         return found
 
@@ -155,25 +155,15 @@ class Decider:
         left = np.full(len(self._ids), np.iinfo(np.int64).max)
         for ad, micros in record.left:
             left[ad] = micros
-        return self.choose(Request(*record.request), record.room, dict(record.met), left)
+        return self.choose(Request(*record.request), dict(record.met), left)
 
-    def _why_lost(
-        self, ad: int, offered: Mapping[int, tuple[int, float]], played: list[int], request: Request, room: int
-    ) -> Reason:
-        campaigns, value = self.policy.campaigns, offered[ad][1]
+    def _why_lost(self, ad: int, value: float, played: list[int]) -> Reason:
+        category = self.policy.campaigns.category
         if ad in played:
             return Reason.SERVED
         if not value > 0:
             return Reason.FLOOR
-        for other in played:
-            alike = (
-                campaigns.category[other] == campaigns.category[ad]
-                or campaigns.advertiser[other] == campaigns.advertiser[ad]
-            )
-            if alike and offered[other][1] >= value:
-                return Reason.SEPARATION
-        spare = room - int(campaigns.duration[played].sum())
-        return Reason.LENGTH if len(played) < request.slots and spare < campaigns.duration[ad] else Reason.OUTBID
+        return Reason.SEPARATION if category[ad] in category[played] else Reason.OUTBID
 
 
 def read_record(line: bytes) -> Record:
@@ -185,48 +175,40 @@ def read_record(line: bytes) -> Record:
 
 
 @njit(cache=True, nogil=True)
-def decide(
-    policy: Any, lists: Any, request: Any, floor: float, room: int, met: Any, counts: Any, left: Any, work: Any
-) -> None:
+def decide(tables: Any, shadow: Any, request: Any, floor: float, met: Any, counts: Any, left: Any, work: Any) -> None:
     """The whole decision, into `work`; parameters as of Decider.choose."""
-    campaigns, model, shadow = policy.campaigns, policy.model, policy.shadow
-    ads, price, value, seen, bid = work.ads, work.price, work.value, work.seen, campaigns.bid
-    filters.bar(met, counts, campaigns.cap, work.barred)
-    count = filters.eligible(lists, campaigns.starts, campaigns.ends, request, work.barred, ads)
-    codes_of(request, work.codes)
-    cheap(model, ads, count, work.codes, value)
-    scarce = 0
+    lists, columns, model = tables
+    ads, price, value, short, chosen, _ = work
+    barred, codes, row = np.empty(lists.shape[1], np.uint64), np.empty(MAINS, np.int64), np.empty(MAINS)
+    filters.bar(met, counts, columns[CAP], barred)
+    count = filters.eligible(lists, columns[STARTS], columns[ENDS], request, barred, ads)
+    codes_of(request, codes)
+    cheap(model, ads, count, codes, value)
+    bid, scarce = columns[BID], 0
     for k in range(count):
         ad = ads[k]
-        price[k], value[k] = _worth(value[k], bid[ad], left[ad], shadow[ad], floor)
+        price[ad], value[ad] = _worth(value[ad], bid[ad], left[ad], shadow[ad], floor)
         if left[ad] < bid[ad]:
-            work.short[scarce] = ad
+            short[scarce] = ad
             scarce += 1
-    seen[:count] = False
-    for _ in range(min(TOP, count)):
-        best, most = -1, -np.inf
-        for k in range(count):
-            if not seen[k] and value[k] > most:
-                best, most = k, value[k]
-        if best < 0:
-            break
-        ad = ads[best]
-        p = careful(model, campaigns, ad, work.codes, work.row)
+    best, values = np.empty(TOP, np.int64), np.empty(TOP)
+    for k in range(_best(ads[:count], value, TOP, columns[ITSELF], best, values)):
+        ad = best[k]
+        p = careful(model, ad, columns[CATEGORY, ad], codes, row)
         if p == p:  # not a number: what the cheap model said stands
-            price[best], value[best] = _worth(p, bid[ad], left[ad], shadow[ad], floor)
-        seen[best] = True
-    work.counts[0], work.counts[2] = count, scarce
-    work.counts[1] = assemble(
-        ads,
-        value,
-        count,
-        campaigns.category,
-        campaigns.advertiser,
-        campaigns.duration,
-        request.slots,
-        room,
-        work.chosen,
-    )
+            price[ad], value[ad] = _worth(p, bid[ad], left[ad], shadow[ad], floor)
+    taken = _best(ads[:count], value, request.slots, columns[CATEGORY], chosen, values, 0.0)
+    work.counts[0], work.counts[1], work.counts[2] = count, taken, scarce
+
+
+@njit(cache=True, nogil=True)
+def _best(ads: Any, value: Any, most: int, group: Any, best: Any, values: Any, least: float = -np.inf) -> int:
+    """The `most` best ads above `least`, one of a group, best first, into best and values; returns how many."""
+    taken = 0
+    for k in range(ads.size):
+        if value[ads[k]] > least:
+            taken = offer(best, values, taken, most, ads[k], value[ads[k]], group)
+    return taken
 
 
 @njit(cache=True, nogil=True)

@@ -15,9 +15,6 @@ from shared.bootstrap import engines
 from shared.output import print_json, print_next, short, size_of
 from shared.svg import Axis, line_plot
 
-CURVES = 6
-"""Campaigns whose spending the page draws."""
-
 
 def demo(slots: int, campaigns: int, seed: int, as_json: bool) -> None:
     """A day under every policy, then the frontier; what the page and the service need is published beside."""
@@ -29,20 +26,13 @@ def demo(slots: int, campaigns: int, seed: int, as_json: bool) -> None:
     if not as_json:
         print_day(day, "normal", report)
     points = draw_frontier(day, seed)
-    files = write(home, day, report, points)
+    files = write(home, points)
     best = f.summary(points)["beats_fill_all"]
-    policy = publish(
-        opened.settings.home, day.market, day.yesterday, report["shadow"], 0.0, best.setting if best else 0.0
-    )
+    kappa = best.setting if best else 0.0
+    policy = publish(opened.settings.home, day.market, day.yesterday, report["shadow"], 0.0, kappa)
     if as_json:
-        print_json(
-            {
-                "day": plain(report),
-                "frontier": to_json(points),
-                "policy": policy,
-                "files": [str(file) for file in files],
-            }
-        )
+        names = [str(file) for file in files]
+        print_json({"day": plain(report), "frontier": to_json(points), "policy": policy, "files": names})
         return
     print_frontier(points)
     print()
@@ -73,11 +63,8 @@ def frontier(slots: int, campaigns: int, seed: int, as_json: bool) -> None:
 
 def plain(report: dict[str, Any]) -> dict[str, Any]:
     """A report without its arrays."""
-    policies = {
-        name: {key: value for key, value in found.items() if key != "outcome"}
-        for name, found in report["policies"].items()
-    }
-    return {key: report[key] for key in report if key not in ("shadow", "policies")} | {"policies": policies}
+    policies = {name: {k: v for k, v in found.items() if k != "outcome"} for name, found in report["policies"].items()}
+    return {"bound_micros": report["bound_micros"], "policies": policies}
 
 
 def print_day(day: Day, scenario: str, report: dict[str, Any]) -> None:
@@ -88,9 +75,8 @@ def print_day(day: Day, scenario: str, report: dict[str, Any]) -> None:
     print(f"{'policy':30}{'revenue €':>12}{'of the bound':>14}{'spend error: mean':>20}{'p95':>8}{'overspent':>12}")
     for name, found in sorted(report["policies"].items(), key=lambda item: item[1]["revenue_micros"]):
         errors = f"{found['spend_error_mean']:>20.2%}{found['spend_error_p95']:>8.1%}"
-        print(
-            f"{name:30}{found['revenue_micros'] / 1e6:>12,.2f}{found['share_of_bound']:>14.2%}{errors}{found['overspent_micros']:>12}"
-        )
+        earned = f"{found['revenue_micros'] / 1e6:>12,.2f}{found['share_of_bound']:>14.2%}"
+        print(f"{name:30}{earned}{errors}{found['overspent_micros']:>12}")
 
 
 def draw_frontier(day: Day, seed: int) -> dict[str, list[f.Point]]:
@@ -124,27 +110,24 @@ def print_frontier(points: dict[str, list[f.Point]]) -> None:
     fill, summary = points[f.FILL][0], f.summary(points)
     print("\nrevenue against retention over half a year, fill every slot = 100:\n")
     for name, found in points.items():
-        marks = "  ".join(
-            f"{p.revenue / fill.revenue * 100:5.1f} @ {p.retention:.1%}" for p in found[:: max(1, len(found) // 5)]
-        )
+        some = found[:: max(1, len(found) // 5)]
+        marks = "  ".join(f"{p.revenue / fill.revenue * 100:5.1f} @ {p.retention:.1%}" for p in some)
         print(f"{name:34}{marks}")
     best = summary["beats_fill_all"]
     if best:
         more, longer = best.revenue / fill.revenue - 1, (best.retention - fill.retention) * 100
-        print(
-            f"\nκ = {best.setting:g} beats «fill every slot» on both axes: {more:+.1%} revenue, {longer:+.1f} points retention"
-        )
+        beats = f"{more:+.1%} revenue, {longer:+.1f} points retention"
+        print(f"\nκ = {best.setting:g} beats «fill every slot» on both axes: {beats}")
     for level, found in summary["equal_retention"].items():
-        over = f"{found['over_reserve']:+.1%} over the best single reserve, {found['over_cap']:+.1%} over a cap on ads an hour"
-        print(f"at {level}: ours earns {over}")
+        reserve, cap = ("–" if found[key] is None else f"{found[key]:+.1%}" for key in ("over_reserve", "over_cap"))
+        print(f"at {level}: ours earns {reserve} over the best single reserve, {cap} over a cap on ads an hour")
 
 
-def write(home: Path, day: Day, report: dict[str, Any], points: dict[str, list[f.Point]]) -> list[Path]:
-    """Write the frontier as SVG and JSON, and the pacing curves, under `home`."""
+def write(home: Path, points: dict[str, list[f.Point]]) -> list[Path]:
+    """Write the frontier as SVG and JSON under `home`."""
     files = {
         "frontier.svg": frontier_svg(points),
         "frontier.json": json.dumps(to_json(points), allow_nan=False),
-        "pacing.json": json.dumps(curves(day, report), allow_nan=False),
     }
     for name, text in files.items():
         (home / name).write_text(text)
@@ -159,20 +142,3 @@ def frontier_svg(points: dict[str, list[f.Point]]) -> str:
         name: [(100 * p.retention, 100 * p.revenue / fill) for p in points[name]] for name in shown
     }
     return line_plot("", Axis("listeners who stay half a year, %"), Axis("revenue, fill every slot = 100"), lines)
-
-
-def curves(day: Day, report: dict[str, Any]) -> dict[str, Any]:
-    """Spending at each quarter of an hour, in all and of the largest campaigns."""
-    campaigns = day.market.campaigns
-    largest = np.argsort(-campaigns.budget, kind="stable")[:CURVES].tolist()
-    ids = {int(campaigns.campaign_id[at]): at for at in largest}
-    policies = {}
-    for name, found in report["policies"].items():
-        curve = found["outcome"].curve
-        policies[name] = {
-            "share_of_bound": found["share_of_bound"],
-            "curve": curve.sum(axis=1).tolist(),
-            "campaigns": {str(campaign): curve[:, at].tolist() for campaign, at in ids.items()},
-        }
-    budgets = {str(campaign): int(campaigns.budget[at]) for campaign, at in ids.items()}
-    return {"scenario": "normal", "budgets": budgets, "policies": policies}

@@ -6,7 +6,7 @@ request picks one list a field and ANDs them, 64 campaigns at a time; the listen
 tests hold the two to the same answer.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -23,30 +23,24 @@ Bits = NDArray[np.uint64]
 ONE = np.uint64(1)
 
 
-class Lists(NamedTuple):
-    """Inverted lists uint64[values, words]; in `country` and `age` the last row is for unknown, which [-1] finds."""
-
-    country: Bits
-    age: Bits  # under 18 and unknown: only what is not sensitive and targets no age
-    context: Bits
-    hour: Bits
-    rating: Bits
-    no_profile: Bits  # uint64[words]: may play without consent
+SIZES = (len(CODES) + 1, len(AGE_BANDS) + 1, len(CONTEXTS), 24, len(RATINGS))
+COUNTRY, AGE, CONTEXT, HOUR, RATING, NO_PROFILE = (sum(SIZES[:field]) for field in range(len(SIZES) + 1))
+"""Where a field's lists begin; country and age begin with the one for unknown, so their value v is 1 + v further."""
 
 
-def build(campaigns: Campaigns) -> Lists:
-    """The lists of all campaigns."""
+def build(campaigns: Campaigns) -> Bits:
+    """The inverted lists uint64[sum of SIZES + 1, words] of all campaigns; the last is of those that may play without consent."""
     every_age = campaigns.ages == ALL_AGES
-    harmless = every_age & (campaigns.category < SENSITIVE)
-    everywhere = campaigns.countries == ALL_COUNTRIES
-    return Lists(
-        _rows([_has(campaigns.countries, at) for at in range(len(CODES))] + [everywhere]),
-        _rows([_has(campaigns.ages, at) if at >= ADULT else harmless for at in range(len(AGE_BANDS))] + [harmless]),
-        _rows([_has(campaigns.contexts, at) for at in range(len(CONTEXTS))]),
-        _rows([_has(campaigns.hours, at) for at in range(24)]),
-        _rows([campaigns.rating >= at for at in range(len(RATINGS))]),
-        _rows([every_age])[0],
-    )
+    harmless = every_age & (campaigns.category < SENSITIVE)  # for whom is under 18, or may be
+    rows = [
+        campaigns.countries == ALL_COUNTRIES,
+        *(_has(campaigns.countries, at) for at in range(len(CODES))),
+        harmless,
+    ]
+    rows += [_has(campaigns.ages, at) if at >= ADULT else harmless for at in range(len(AGE_BANDS))]
+    rows += [_has(campaigns.contexts, at) for at in range(len(CONTEXTS))]
+    rows += [_has(campaigns.hours, at) for at in range(24)]
+    return np.stack([bits(row) for row in (*rows, *(campaigns.rating >= at for at in range(len(RATINGS))), every_age)])
 
 
 def bits(flags: NDArray[np.bool_]) -> Bits:
@@ -61,10 +55,6 @@ def _has(masks: Any, at: int) -> NDArray[np.bool_]:
     return flags
 
 
-def _rows(flags: list[NDArray[np.bool_]]) -> Bits:
-    return np.stack([bits(row) for row in flags])
-
-
 @njit(cache=True, nogil=True)
 def eligible(lists: Any, starts: Any, ends: Any, request: Any, barred: Any, out: Any) -> int:
     """Campaigns that may play to a request, ascending, into out int64[≥ campaigns]; returns how many.
@@ -72,8 +62,12 @@ def eligible(lists: Any, starts: Any, ends: Any, request: Any, barred: Any, out:
     barred uint64[words]: campaigns that this user has had often enough.
     """
     found, moment = 0, request.moment
-    country, age, context = lists.country[request.country], lists.age[request.age], lists.context[request.context]
-    hour, rating, no_profile = lists.hour[request.hour], lists.rating[request.rating], lists.no_profile
+    country, age, context = (
+        lists[COUNTRY + 1 + request.country],
+        lists[AGE + 1 + request.age],
+        lists[CONTEXT + request.context],
+    )
+    hour, rating, no_profile = lists[HOUR + request.hour], lists[RATING + request.rating], lists[NO_PROFILE]
     for word in range(len(barred)):
         left = country[word] & age[word] & context[word] & hour[word] & rating[word] & ~barred[word]
         if not request.consent:
@@ -99,5 +93,5 @@ def bar(ads: Any, counts: Any, cap: Any, barred: Any) -> None:
 
 def reason(campaigns: Campaigns, ad: int, request: Request, met: int) -> Reason:
     """Why a campaign is filtered, or SERVED when nothing bars it; met: impressions of it to this user today."""
-    why = Reason(fits(campaigns, ad, request))
+    why = tuple(Reason)[fits(campaigns, ad, request)]
     return Reason.CAP if why is Reason.SERVED and met >= campaigns.cap[ad] else why

@@ -118,22 +118,22 @@ def summary(points: dict[str, list[Point]]) -> dict[str, Any]:
     better = [point for point in ours if point.retention > fill.retention and point.revenue > fill.revenue]
     levels = {}
     for gain in (0.02, 0.04, 0.06, 0.08):
-        at = {name: revenue_at(points[name], fill.retention + gain) for name in (OURS, RESERVE, CAP)}
+        ours_at, reserve, cap = (revenue_at(points[name], fill.retention + gain) for name in (OURS, RESERVE, CAP))
         levels[f"+{100 * gain:.0f} points"] = {
             "retention": fill.retention + gain,
-            "revenue": at[OURS] / fill.revenue,
-            "over_reserve": at[OURS] / at[RESERVE] - 1,
-            "over_cap": at[OURS] / at[CAP] - 1,
+            "revenue": ours_at and ours_at / fill.revenue,
+            "over_reserve": ours_at and reserve and ours_at / reserve - 1,
+            "over_cap": ours_at and cap and ours_at / cap - 1,
         }
     best = max(better, key=lambda point: point.revenue, default=None)
     return {"beats_fill_all": best, "equal_retention": levels}
 
 
-def revenue_at(points: list[Point], retention: float) -> float:
-    """Revenue of a policy at a retention, linear between its settings; nan beyond them."""
+def revenue_at(points: list[Point], retention: float) -> float | None:
+    """Revenue of a policy at a retention, linear between its settings; None beyond them."""
     ordered = sorted(points, key=lambda point: point.retention)
     stayed, revenue = [point.retention for point in ordered], [point.revenue for point in ordered]
-    return float(np.interp(retention, stayed, revenue, left=np.nan, right=np.nan))
+    return float(np.interp(retention, stayed, revenue)) if stayed[0] <= retention <= stayed[-1] else None
 
 
 @njit(cache=True, nogil=True)

@@ -12,11 +12,7 @@ from numpy.typing import NDArray
 
 BITS = 18
 BETA, L2 = 1.0, 1.0
-RATE, PAIRS_RATE, BIAS_RATE = (
-    0.05,
-    0.005,
-    0.1,
-)  # with pairs there are many cells a row, each is seen rarely: learn slowly
+RATE, BIAS_RATE = 0.05, 0.1
 EPOCHS = 5
 
 Rows = NDArray[np.int32]  # [n, fields], cells of the table

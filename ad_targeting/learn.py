@@ -51,5 +51,5 @@ def _prices(log: Any, bid: Any, model: Any) -> Any:
         codes_of(request_of(log.breaks, b), codes)
         cheap(model, log.ad[low:high], high - low, codes, probability)
         for k in range(low, high):
-            price[k] = max(int(bid[log.ad[k]] * probability[k - low] + 0.5), 1)
+            price[k] = max(int(bid[log.ad[k]] * probability[log.ad[k]] + 0.5), 1)
     return price

@@ -1,9 +1,9 @@
 """Where the money is: integer micros that move free → reserved → spent, and never past the budget.
 
-A decision must not wait for a disk, but its answer must: it is *booked* first, in one transaction that reserves the prices, counts the
-frequency caps and writes the audit record. So what a worker remembers of budgets and caps may be stale, and two workers may want the
-last micro: the transaction lets one of them have it. A played ad is *settled* (spent); a skipped one, or one that nobody reports for
-RESERVATION_MS, is released.
+An answer is *booked* before it leaves, in one transaction that reserves the prices, counts the frequency caps and writes the audit
+record; where two workers want the last micro, it lets one of them have it. A played ad is *settled* (spent); a skipped one, or one that
+nobody reports for RESERVATION_MS, is released. A hearing counts for the cap unless the player says that it was skipped: of an ad that
+nobody reports, or too late, it may have been one.
 
 Every movement is a row of `audit`, written in the transaction that moves the balance; `books.check` compares the two to the micro. The
 sum that must not pass the budget is a CHECK of the schema, so that not even a wrong line of ours could overspend. A key of idempotency
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any, NamedTuple
 
 from ad_targeting.books import Balance, Books, explained
@@ -30,7 +30,8 @@ create table if not exists accounts (
     check (min(reserved, spent) >= 0 and reserved + spent <= budget)
 );
 create table if not exists decisions (
-    seq integer primary key, id text unique not null, user integer not null, day integer not null, record blob not null
+    seq integer primary key, id text unique not null, user integer not null, day integer not null, moment integer not null,
+    record blob not null
 );
 create table if not exists reservations (
     decision text, slot integer, campaign integer not null, micros integer not null, until_ms integer not null,
@@ -40,7 +41,6 @@ create index if not exists overdue on reservations (until_ms) where state = 'res
 create table if not exists exposures (user integer, day integer, campaign integer, count integer not null,
     primary key (user, day, campaign)) without rowid;
 create table if not exists prices (name text primary key, shadow blob not null) without rowid;
-create table if not exists responses (decision text, slot integer, at_ms integer not null, primary key (decision, slot)) without rowid;
 create table if not exists audit (
     seq integer primary key, at_ms integer not null, kind text not null, campaign integer not null, micros integer not null,
     decision text, slot integer
@@ -57,11 +57,12 @@ class Charge(NamedTuple):
 
 
 class Booking(NamedTuple):
-    """One decision as the ledger needs it; `day` is the user's local day, on which caps run."""
+    """One decision as the ledger needs it; `day` is the user's local day, on which caps run, `moment` the request's, ms."""
 
     decision: str
     user: int
     day: int
+    moment: int
     record: bytes
     charges: tuple[Charge, ...]
 
@@ -84,7 +85,6 @@ class Outcome(StrEnum):
     CAPPED = "capped"  # another worker showed the campaign meanwhile
     SPENT = "spent"
     RELEASED = "released"
-    RESPONDED = "responded"
     LATE = "late"  # the reservation had ended; not charged
     UNKNOWN = "unknown"
 
@@ -94,21 +94,30 @@ class Ledger:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """path: need not exist yet; clock: the server's, which alone says what has ended (devices' clocks are skewed)."""
-        self.path, self._clock, self._lock = path, clock, Lock()
+        self.path, self._clock, self._lock = path, clock, RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        self._connection, reader = (
+            sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False) for _ in range(2)
+        )
         with explained(self.path):
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
             if not self._connection.execute("select 1 from sqlite_master where name = 'audit'").fetchone():
                 self._connection.executescript(f"begin immediate; {SCHEMA} commit;")
-        self.books = Books(path)
+        self.books, self.inside = Books(path, reader, RLock()), Books(path, self._connection, self._lock)
+        """What was committed; and what is so inside a transaction of one's own."""
 
     def close(self) -> None:
         """Close the file."""
         self.books.close()
-        with self._lock:
-            self._connection.close()
+        self.inside.close()
+
+    def begin_day(self, budgets: Mapping[int, int]) -> None:
+        """Forget everything and open accounts: a simulated day begins anew."""
+        with self.transaction():
+            for table in ("accounts", "decisions", "reservations", "exposures", "prices", "audit"):
+                self._execute(f"delete from {table}")
+            self.set_budgets(budgets)
 
     def set_budgets(self, budgets: Mapping[int, int]) -> dict[int, int]:
         """Open accounts or edit their budgets; returns the budgets in force.
@@ -117,32 +126,22 @@ class Ledger:
         """
         for micros in budgets.values():
             check_micros("budget_micros", micros)
-        with self._transaction() as now:
+        with self.transaction() as now:
             return {campaign: self._set_budget(campaign, micros, now) for campaign, micros in budgets.items()}
 
     def book(self, bookings: Sequence[Booking]) -> list[Outcome]:
         """Make decisions durable, each wholly or not at all, in one transaction; an answer may leave only after it."""
-        with self._transaction() as now:
+        with self.transaction() as now:
             return [self._book(booking, now) for booking in bookings]
 
     def settle(self, reports: Sequence[Report]) -> list[Outcome]:
         """What players report of ads: played (spent) or not (released). Repeats and late ones move nothing."""
-        with self._transaction() as now:
+        with self.transaction() as now:
             return [self._settle(report, now) for report in reports]
-
-    def respond(self, decision: str, slot: int) -> Outcome:
-        """A listener tapped an ad: counted once, and only of what was played. It is paid for already: prices hold its probability."""
-        with self._transaction() as now:
-            row = self._row("select state from reservations where decision = ? and slot = ?", decision, slot)
-            if row is None or row[0] != "spent":
-                return Outcome.UNKNOWN if row is None else Outcome.LATE
-            before = self._row("select 1 from responses where decision = ? and slot = ?", decision, slot)
-            self._execute("insert or ignore into responses values (?, ?, ?)", decision, slot, now)
-        return Outcome.REPEATED if before else Outcome.RESPONDED
 
     def sweep(self) -> int:
         """Release the reservations that have ended; how many there were."""
-        with self._transaction() as now:
+        with self.transaction() as now:
             query = (
                 "select decision, slot, campaign, micros from reservations where state = 'reserved' and until_ms <= ?"
             )
@@ -153,7 +152,7 @@ class Ledger:
 
     def keep_prices(self, name: str, shadow: bytes) -> None:
         """Keep prices under their name, for whoever replays a decision made at them."""
-        with self._transaction():
+        with self.transaction():
             self._execute("insert or ignore into prices values (?, ?)", name, shadow)
 
     def _set_budget(self, campaign: int, micros: int, now: int) -> int:
@@ -175,12 +174,17 @@ class Ledger:
             return Outcome.REPEATED if state == ("spent" if played else "released") else Outcome.LATE
         late = until <= now
         self._end(now, decision, slot, campaign, micros, "spend" if played and not late else "release")
+        if not played:
+            self._execute(
+                "update exposures set count = count - 1 where campaign = ? and (user, day) ="
+                " (select user, day from decisions where id = ?)",
+                *(campaign, decision),
+            )
         return Outcome.LATE if late and played else Outcome.SPENT if played else Outcome.RELEASED
 
     def _book(self, booking: Booking, now: int) -> Outcome:
-        known = self._row("select record from decisions where id = ?", booking.decision)
-        if known:
-            return Outcome.REPEATED if bytes(known[0]) == booking.record else Outcome.TAKEN
+        if known := self.inside.known(booking.decision):
+            return Outcome.REPEATED if known == booking.record else Outcome.TAKEN
         for charge in booking.charges:
             met = self._row(
                 "select 1 from exposures where user = ? and day = ? and campaign = ? and count >= ?",
@@ -188,7 +192,7 @@ class Ledger:
             )
             if met or self._balance(charge.campaign).free < charge.micros:
                 return Outcome.CAPPED if met else Outcome.UNFUNDED
-        self._execute("insert into decisions values (null, ?, ?, ?, ?)", *booking[:4])
+        self._execute("insert into decisions values (null, ?, ?, ?, ?, ?)", *booking[:5])
         for slot, charge in enumerate(booking.charges):
             self._move(now, "reserve", charge.campaign, charge.micros, booking.decision, slot)
             self._execute(
@@ -202,16 +206,10 @@ class Ledger:
         return Outcome.BOOKED
 
     def _end(self, now: int, decision: str, slot: int, campaign: int, micros: int, kind: str) -> None:
-        """Spend or release a reservation; an ad that was not played does not count for the cap either."""
+        """Spend or release a reservation."""
         state = "spent" if kind == "spend" else "released"
         self._execute("update reservations set state = ? where decision = ? and slot = ?", state, decision, slot)
         self._move(now, kind, campaign, micros, decision, slot)
-        if kind == "release":
-            self._execute(
-                "update exposures set count = count - 1 where campaign = ? and (user, day) ="
-                " (select user, day from decisions where id = ?)",
-                *(campaign, decision),
-            )
 
     def _move(self, now: int, kind: str, campaign: int, micros: int, decision: str, slot: int) -> None:
         """Move money in the account and write the audit row of it."""
@@ -241,9 +239,12 @@ class Ledger:
         self._connection.execute(sql, values)
 
     @contextmanager
-    def _transaction(self) -> Iterator[int]:
-        """All or nothing, one writer at a time; yields the time at which it holds the lock."""
+    def transaction(self) -> Iterator[int]:
+        """All or nothing, one writer at a time; yields the time at which it holds the lock. Inside another it is part of that."""
         with self._lock, explained(self.path):
+            if self._connection.in_transaction:
+                yield self._clock()
+                return
             self._connection.execute("begin immediate")
             try:
                 yield self._clock()

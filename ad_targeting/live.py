@@ -1,4 +1,4 @@
-"""What serves: the current policy, the newest ledger, one desk over both; and the demo's day, played through that very desk.
+"""What serves: the current policy, the ledger, one desk over both; and the demo's day, played through that very desk.
 
 The simulated day has its own clock: it stands where the player is, or at the time of day that it is now. While the day is played the
 prices are solved anew each quarter of an hour, and whoever asks meanwhile is answered at them.
@@ -7,18 +7,18 @@ prices are solved anew each quarter of an hour, and whoever asks meanwhile is an
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Lock
+from threading import RLock
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from ad_targeting import policy as policies
-from ad_targeting.decide import SPOT_MS, Decider, Reasoned, Record, read_record
+from ad_targeting.decide import Decider, Reasoned, Record, read_record
 from ad_targeting.desk import Ask, Desk
 from ad_targeting.learn import repriced
-from ad_targeting.ledger import Ledger, Report
+from ad_targeting.ledger import Report
 from ad_targeting.pacing import Now, Pacer
-from ad_targeting.publish import QUARTER_MS, folder_of, newest_ledger, open_ledger, read_market
+from ad_targeting.publish import QUARTER_MS, add_campaign, budgets, folder_of, open_ledger, read_market
 from ad_targeting.records import Breaks, Request
 from ad_targeting.world import make_log, make_market
 from shared.clock import DAY_MS, Clock
@@ -46,35 +46,44 @@ class Live:
 
     def __init__(self, home: Path, clock: Clock) -> None:
         """home: LINER_HOME; nothing is opened before it is asked for."""
-        self.home, self._clock, self._lock = home, clock, Lock()
+        self.home, self._clock, self._lock = home, clock, RLock()
         self._desk: Desk | None = None
-        self._key: tuple[str, Path] | None = None
-        self._ledgers: list[Ledger] = []
         self._day, self._moment = 0, -1
-        self.playing = Event()
+        self.playing = False
 
     def desk(self) -> Desk:
         """The desk over what is published now; NotFound before the first demo."""
+        folder = folder_of(self.home) / "policies"
         try:
-            key = (folder_of(self.home) / "policies" / "current").read_text(), newest_ledger(self.home)
+            name = (folder / "current").read_text().strip()
         except FileNotFoundError as error:
             raise NotFound("no policy of ads is published; make one with `liner ad-targeting demo`") from error
         with self._lock:
-            if self._desk is None or key != self._key:
-                self._open(key)
-            assert self._desk is not None
+            if self._desk is None or name != self._desk.decider.digest:
+                loaded = policies.load(folder, name)
+                ledger = self._desk.ledger if self._desk else open_ledger(self.home, self._clock)
+                self._desk, self._day = Desk(Decider(loaded, name), ledger), int(loaded.day[0])
             return self._desk
 
     def now(self) -> int:
         """The moment of the simulated day, ms: the player's, or the time of day."""
-        return self._day + self._clock() % DAY_MS if self._moment < self._day else self._moment
+        return self._moment if self.playing else self._day + self._clock() % DAY_MS
+
+    def add_campaign(self, rule: Any) -> str:
+        """Add a campaign from the next request on; the digest of the new policy."""
+        with self._lock:
+            desk = self.desk()
+            return add_campaign(self.home, desk.decider.policy, desk.ledger, rule)
 
     def explain(self, decision: str) -> Explained:
         """Make a booked decision again, with the policy and the prices that made it."""
-        ledger = self.desk().ledger
+        desk = self.desk()
+        ledger, now = desk.ledger, desk.decider
         line = ledger.books.record(decision)
         record = read_record(line)
-        decider = Decider(policies.load(folder_of(self.home) / "policies", record.policy), record.policy)
+        folder = folder_of(self.home) / "policies"
+        policy = now.policy if record.policy == now.digest else policies.load(folder, record.policy)
+        decider = Decider(policy, record.policy)
         decider.reprice(np.frombuffer(ledger.books.prices(record.prices), np.float64).copy())
         return Explained(record, decider.replay(line) == line, decider.explain(record), ledger.books.slots(decision))
 
@@ -84,12 +93,13 @@ class Live:
         balances = sorted(ledger.books.balances(), key=lambda balance: (-balance.budget, balance.campaign))
         steps = np.zeros((len(balances), 97), np.int64)
         row = {balance.campaign: at for at, balance in enumerate(balances)}
-        for step, campaign, micros in ledger.books.spending(day, QUARTER_MS):
-            steps[row[campaign], min(max(step + 1, 0), 96)] += micros
         upto = min(96, (self.now() - day) // QUARTER_MS + 1)
+        for step, campaign, micros in ledger.books.spending(day, QUARTER_MS):
+            steps[row[campaign], step + 1] += micros
+            upto = max(upto, step + 1)  # a day that was played reaches beyond the time of day
         curves = np.cumsum(steps, axis=1)[:, : upto + 1]
         return {
-            "playing": self.playing.is_set(),
+            "playing": self.playing,
             "now_ms": self.now(),
             "traffic": read_market(self.home)[1],
             "budget_micros": sum(balance.budget for balance in balances),
@@ -101,36 +111,37 @@ class Live:
         }
 
     def close(self) -> None:
-        """Close the ledgers; requests under way may have had an earlier one, so none is closed before."""
+        """Close the ledger."""
         with self._lock:
-            self._desk = self._key = None
-            while self._ledgers:
-                self._ledgers.pop().close()
+            if self._desk:
+                self._desk.ledger.close()
+            self._desk = None
+
+    def begin(self) -> bool:
+        """Whether the day may be played: not while it is."""
+        with self._lock:
+            self.desk()
+            begun, self.playing, self._moment = not self.playing, True, self._day
+        return begun
 
     def play_day(self, wait: Callable[[float], Any]) -> None:
-        """Play the published market's day into a fresh ledger; `wait` sleeps between quarters of an hour. Errors are logged."""
+        """After `begin`: play the published day from full budgets; `wait` sleeps between quarters of an hour. Errors are logged."""
         try:
             self._play(wait)
         except LinerError as error:
             log.error(str(error))
         finally:
-            self.playing.clear()
-
-    def _open(self, key: tuple[str, Path]) -> None:
-        name = key[0].strip()
-        loaded = policies.load(folder_of(self.home) / "policies", name)
-        self._day = int(loaded.day[0])
-        self._ledgers.append(open_ledger(self.home, loaded, self.now))
-        self._desk = Desk(Decider(loaded, name), self._ledgers[-1], self._clock)
-        self._key = key
+            self.playing = False
 
     def _play(self, wait: Callable[[float], Any]) -> None:
         size, _ = read_market(self.home)
         market = make_market(**{"count" if name == "campaigns" else name: value for name, value in size.items()})
-        start, today = self.desk().decider.policy, cast(Any, make_log(market, 0).breaks)
+        desk, today = self.desk(), cast(Any, make_log(market, 0).breaks)
+        start = desk.decider.policy
         yesterday = repriced(make_log(market, -1), start.campaigns, start.model)
-        self._moment = self._day
-        open_ledger(self.home, start, self.now, fresh=True).close()
+        with desk.ledger.transaction():
+            desk.ledger.begin_day(budgets(start.campaigns))
+            desk.reprice(start.shadow)
         floor = start.terms[0] + start.terms[1] * yesterday.breaks.churn
         pacer = Pacer(yesterday, start.shadow, start.campaigns.category, floor, market.seed)
         for quarter in range(96):
@@ -138,27 +149,28 @@ class Live:
             self._reprice(pacer, quarter, Breaks(*(column[:low] for column in today)))
             for first in range(low, high, BATCH):
                 self._serve(today, range(first, min(first + BATCH, high)))
-            self._moment = min(self._moment + QUARTER_MS, self._day + DAY_MS - 1)  # midnight is another day's
+            self._moment += QUARTER_MS
             wait(FRAME_SECONDS)
 
     def _reprice(self, pacer: Pacer, quarter: int, seen: Breaks) -> None:
-        desk = self.desk()
+        """New prices for the campaigns with which the day began; one that was added meanwhile keeps its own."""
+        desk, old = self.desk(), pacer.shadow.size
         balances = {balance.campaign: balance for balance in desk.ledger.books.balances()}
-        mine = [balances[campaign] for campaign in desk.decider.policy.campaigns.campaign_id.tolist()]
-        budgets, left = (np.array(column) for column in zip(*((each.budget, each.free) for each in mine), strict=True))
-        if left.size == pacer.shadow.size:  # a campaign that was added meanwhile waits for the next night's prices
-            desk.reprice(pacer.prices(Now(quarter * 15, budgets, left, seen)))
+        mine = [balances[campaign] for campaign in desk.decider.policy.campaigns.campaign_id[:old].tolist()]
+        money, left = (np.array(column) for column in zip(*((each.budget, each.free) for each in mine), strict=True))
+        prices = pacer.prices(Now(quarter * 15, money, left, seen))
+        desk.reprice(np.append(prices, desk.decider.policy.shadow[old:]))
 
     def _serve(self, breaks: Breaks, rows: range) -> None:
         """Decide, book and settle some breaks of the day."""
         desk, asks = self.desk(), []
         for row in rows:
             request = Request(row, *(int(column[row]) for column in breaks[:-1]))
-            asks.append(Ask(f"day-{row}", request, local_day(request), request.slots * SPOT_MS))
+            asks.append(Ask(f"day-{row}", request, local_day(request)))
         dice = np.random.default_rng(np.random.SeedSequence([rows.start, 97]))
         records = [read_record(line) for line in desk.answer(asks)]
         slots = [(record.decision, slot) for record in records for slot in range(len(record.played))]
-        desk.settle([Report(decision, slot, bool(dice.random() < PLAYED)) for decision, slot in slots])
+        desk.ledger.settle([Report(decision, slot, bool(dice.random() < PLAYED)) for decision, slot in slots])
 
 
 def local_day(request: Request) -> int:

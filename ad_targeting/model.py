@@ -68,19 +68,19 @@ def cross(codes: Any, campaign_id: int, category: int) -> None:
 
 @njit(cache=True, nogil=True)
 def cheap(model: Any, ads: Any, count: int, codes: Any, out: Any) -> None:
-    """Calibrated probabilities of ads[:count], into out[:count]."""
+    """Calibrated probabilities of ads[:count], into out[ad]; out is float64[campaigns]."""
     table, knots = model.campaign, model.cheap_knots
     shared = _shared(model, codes)
     for k in range(count):
-        out[k] = _probability(knots, shared + _own(table, ads[k], codes))
+        out[ads[k]] = _probability(knots, shared + _own(table, ads[k], codes))
 
 
 @njit(cache=True, nogil=True)
-def careful(model: Any, campaigns: Any, ad: int, codes: Any, row: Any) -> Any:
+def careful(model: Any, ad: int, category: int, codes: Any, row: Any) -> Any:
     """The calibrated probability of one ad; row float64[MAINS] is scratch: seven codes and the cheap margin."""
     margin = _shared(model, codes) + _own(model.campaign, ad, codes)
     row[: len(VALUES)] = codes[: len(VALUES)]
-    row[-2], row[-1] = campaigns.category[ad], margin
+    row[-2], row[-1] = category, margin
     return _probability(model.careful_knots, margin + trees.score(model.trees, row))
 
 
@@ -129,16 +129,17 @@ def unroll(weights: NDArray[np.float32], campaigns: Campaigns) -> tuple[NDArray[
 def fit(early: tuple[Codes, Floats], late: tuple[Codes, Floats], campaigns: Campaigns) -> Model:
     """Both models from impressions (rows of codes int64[n, 12], responses 0.0 or 1.0) of two spans of time.
 
-    The cheap model learns from the early ones. Of the late ones, which it has not seen, the first half teaches the trees what to add to its
-    margin (little, unless there is much to be seen: responses are rare), and the second half calibrates both.
+    The cheap model learns from the early ones. Of the late ones, which it has not seen, every other row teaches the trees what to add to
+    its margin (little, unless there is much to be seen: responses are rare), and the rest calibrates both: rows come by time of day,
+    and neither half may be a morning.
     """
     weights, bias = hashed.fit(hashed.cells(early[0]), early[1], epochs=1)
     margins = hashed.score(hashed.cells(late[0]), weights, bias)
     x = np.column_stack([late[0][:, : len(VALUES)], late[0][:, len(VALUES) + 1], margins])
-    half = len(x) // 2
-    grown = _grow(x[:half], late[1][:half], margins[:half])
-    sums, truth = margins[half:] + trees.score_rows(grown, x[half:]), late[1][half:]
-    knots = [np.stack(calibration.fit(_logistic(margin), truth)) for margin in (margins[half:], sums)]
+    even, odd = np.arange(0, len(x), 2), np.arange(1, len(x), 2)
+    grown = _grow(x[even], late[1][even], margins[even])
+    sums, truth = margins[odd] + trees.score_rows(grown, x[odd]), late[1][odd]
+    knots = [np.stack(calibration.fit(_logistic(margin), truth)) for margin in (margins[odd], sums)]
     return Model(*unroll(weights, campaigns), np.array([bias]), grown, *knots)
 
 

@@ -1,7 +1,7 @@
 """Everything that a decision depends on except the request and the day's spending, under the digest of its bytes.
 
 An audit record names the digest, so a decision can be replayed years later with the very prices, models and campaigns that made it. A
-policy is a folder of plain arrays; nothing in it is executed. The folder `current` names the one that serves.
+policy is one file of plain arrays; nothing in it is executed. The file `current` names the one that serves.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""What a night publishes for the day: models, prices and campaigns as one policy; and a fresh ledger for each time the day is played.
+"""What a night publishes for the day: models, prices and campaigns as one policy; and a ledger in which the day has not begun.
 
 LINER_HOME/ad_targeting/policies/<digest>.npz, current
                         market.json             of which simulated market this is, and when its breaks come
-                        ledgers/0003.sqlite     the newest one serves
+                        ledger.sqlite
 """
 
 import json
@@ -42,7 +42,9 @@ def publish(home: Path, market: Market, yesterday: Log, shadow: Floats, reserve:
     traffic = np.cumsum(np.bincount(quarter, yesterday.breaks.slots, 96)) / yesterday.breaks.slots.sum()
     size = {"seed": market.seed, "slots": market.slots, "campaigns": len(market.campaigns.bid)}
     (folder / "market.json").write_text(json.dumps({"market": size, "traffic": [0.0, *traffic.tolist()]}))
-    open_ledger(home, policy, lambda: DEMO_NOW, fresh=True).close()
+    ledger = open_ledger(home, lambda: DEMO_NOW)
+    ledger.begin_day(budgets(campaigns))
+    ledger.close()
     return name
 
 
@@ -88,21 +90,11 @@ def read_market(home: Path) -> tuple[dict[str, int], list[float]]:
         raise BadInput(f"{path}: {error}; make it again with `liner ad-targeting demo`") from error
 
 
-def newest_ledger(home: Path) -> Path:
-    """The ledger that serves; NotFound before the first demo."""
-    found = sorted((folder_of(home) / "ledgers").glob("[0-9]*.sqlite"))
-    if not found:
-        raise NotFound(f"{home}: no ledger of ads; make one with `liner ad-targeting demo`")
-    return found[-1]
+def open_ledger(home: Path, clock: Clock) -> Ledger:
+    """The ledger, which is made if there is none."""
+    return Ledger(folder_of(home) / "ledger.sqlite", clock)
 
 
-def open_ledger(home: Path, policy: Policy, clock: Clock, fresh: bool = False) -> Ledger:
-    """The newest ledger, or a fresh one with the campaigns' budgets."""
-    if not fresh:
-        return Ledger(newest_ledger(home), clock)
-    folder = folder_of(home) / "ledgers"
-    path = folder / f"{len(list(folder.glob('[0-9]*.sqlite'))) + 1:04d}.sqlite"
-    ledger = Ledger(path, clock)
-    campaigns = policy.campaigns
-    ledger.set_budgets(dict(zip(campaigns.campaign_id.tolist(), campaigns.budget.tolist(), strict=True)))
-    return ledger
+def budgets(campaigns: Campaigns) -> dict[int, int]:
+    """Budgets in micros by campaign."""
+    return dict(zip(campaigns.campaign_id.tolist(), campaigns.budget.tolist(), strict=True))

@@ -43,7 +43,6 @@ class Campaigns(NamedTuple):
     hours: Masks
     cap: Ints  # int16, most impressions to one user in a day
     rating: Ints  # int8, highest rating of content that it accepts
-    duration: Ints  # int32, ms of the spot
 
 
 class Request(NamedTuple):
@@ -87,23 +86,30 @@ class Log(NamedTuple):
 
 
 class Reason(IntEnum):
-    """Why an ad plays or does not, in the order in which it is asked."""
+    """Why an ad plays or does not, in the order in which it is asked, and how a person would say it."""
 
-    SERVED = 0
-    FLIGHT = 1  # not yet begun, or over
-    COUNTRY = 2
-    CONTEXT = 3
-    HOUR = 4
-    AGE = 5
-    CONSENT = 6  # targets an age, and the listener did not consent to that
-    MINOR = 7  # sensitive, or targeted by profile, and the listener is (or may be) under 18
-    SAFETY = 8  # content beyond the campaign's rating
-    CAP = 9  # the user has had it often enough today
-    BUDGET = 10  # less is left than the impression costs
-    SEPARATION = 11  # the break already has an ad of this category, or of this advertiser
-    FLOOR = 12  # price·(1−λ) does not exceed reserve + κ·churn price
-    OUTBID = 13  # others were worth more
-    LENGTH = 14  # longer than what the others leave of the break
+    because: str
+
+    def __new__(cls, number: int, because: str) -> "Reason":
+        """A member from its number and its words."""
+        member = int.__new__(cls, number)
+        member._value_, member.because = number, because
+        return member
+
+    SERVED = 0, "played"
+    FLIGHT = 1, "its flight has not begun, or is over"
+    COUNTRY = 2, "it is for other countries"
+    CONTEXT = 3, "it is for another context"
+    HOUR = 4, "it is for other hours"
+    AGE = 5, "it is for other ages"
+    CONSENT = 6, "it is for certain ages, and the listener gave no consent to use theirs"
+    MINOR = 7, "the listener is, or may be, under 18"
+    SAFETY = 8, "what plays is beyond the brand's rating"
+    CAP = 9, "the listener had it often enough today"
+    BUDGET = 10, "less is left than it would cost"
+    SEPARATION = 11, "a better ad of its category is in this break"
+    FLOOR = 12, "the listener's staying is worth more than it pays"
+    OUTBID = 13, "others were worth more"
 
 
 ALL_COUNTRIES = np.uint64((1 << len(CODES)) - 1)

@@ -1,4 +1,5 @@
-"""The one rule, as helpers that the batch kernels and the single request both inline: same code, same answer.
+"""The one rule, as helpers that the batch kernels and the single request both inline. (Who may play at all, `fits`, the single request
+asks of inverted lists, `filters.py`; tests hold the two together.)
 
 An ad is worth price·(1−λ): what it pays less what its budget would fetch elsewhere. It plays when that exceeds
 reserve + κ·LTV·hazard: what the slot is kept for, and what the listener's leaving would cost. A break takes the best ad of each

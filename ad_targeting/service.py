@@ -11,9 +11,8 @@ from secrets import token_hex
 from threading import Thread
 from time import sleep
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
@@ -22,7 +21,7 @@ from ad_targeting.decide import Record, read_record
 from ad_targeting.desk import Desk
 from ad_targeting.ledger import MAX_MICROS, Report
 from ad_targeting.live import Explained, Live
-from ad_targeting.publish import add_campaign, folder_of
+from ad_targeting.publish import folder_of
 from ad_targeting.records import RATINGS, Reason
 from shared.bootstrap import Engines
 from shared.errors import Conflict, NotFound
@@ -30,23 +29,6 @@ from shared.world.ads import CATEGORIES, CONTEXTS
 from shared.world.countries import CODES
 from shared.world.schema import AGE_BANDS
 
-BECAUSE = {
-    Reason.SERVED: "played",
-    Reason.FLIGHT: "its flight has not begun, or is over",
-    Reason.COUNTRY: "it is for other countries",
-    Reason.CONTEXT: "it is for another context",
-    Reason.HOUR: "it is for other hours",
-    Reason.AGE: "it is for other ages",
-    Reason.CONSENT: "it is for certain ages, and the listener gave no consent to use theirs",
-    Reason.MINOR: "the listener is, or may be, under 18",
-    Reason.SAFETY: "what plays is beyond the brand's rating",
-    Reason.CAP: "the listener had it often enough today",
-    Reason.BUDGET: "less is left than it would cost",
-    Reason.SEPARATION: "a better ad of its category or advertiser is in this break",
-    Reason.FLOOR: "the listener's staying is worth more than it pays",
-    Reason.OUTBID: "others were worth more",
-    Reason.LENGTH: "it is too long for what is left of the break",
-}
 Decision = Annotated[str, InPath(max_length=64)]
 Campaign = Annotated[int, InPath(ge=0, lt=1 << 31)]
 SHOWN = 30
@@ -57,7 +39,7 @@ class Event(BaseModel, extra="forbid"):
 
     decision: str = Field(max_length=64)
     slot: int = Field(ge=0, lt=16)
-    kind: Literal["played", "skipped", "tapped"]
+    kind: Literal["played", "skipped"]
 
 
 class Budget(BaseModel, extra="forbid"):
@@ -75,65 +57,56 @@ def router(engines: Engines) -> APIRouter:
         yield
         live.close()
 
-    api = APIRouter(tags=["ad-targeting"], lifespan=lifespan)
+    api = APIRouter(prefix="/ad-targeting", tags=["ad-targeting"], lifespan=lifespan)
+    _add_decisions(api, live)
+    _add_campaigns(api, live)
+    _add_page(api, live)
+    return api
 
-    @api.post("/ad-targeting/decide")
+
+def _add_decisions(api: APIRouter, live: Live) -> None:
+    @api.post("/decide")
     def decide(asked: BreakRequest) -> dict[str, Any]:
         """The ads of one break, best first, booked; none means a house ad (nobody may play and pay) or silence (nobody pays enough)."""
         desk = live.desk()
-        ask = to_ask(asked, asked.decision or token_hex(8), live.now(), int(desk.decider.policy.day[0]))
-        made = brief(desk, read_record(desk.answer([ask])[0]))
+        ask = to_ask(asked, asked.decision or token_hex(8), live.now())
+        made = brief(read_record(desk.answer([ask])[0]))
         return made if made["ads"] else made | {"instead": instead(live.explain(ask.decision))}
 
-    @api.post("/ad-targeting/events")
+    @api.post("/events")
     def events(event: Event) -> dict[str, str]:
-        """Report that an ad was played, skipped or tapped; the outcome says what that changed."""
-        desk = live.desk()
-        if event.kind == "tapped":
-            return {"outcome": desk.ledger.respond(event.decision, event.slot)}
-        (outcome,) = desk.settle([Report(event.decision, event.slot, event.kind == "played")])
+        """Report that an ad was played or skipped; the outcome says what that changed."""
+        (outcome,) = live.desk().ledger.settle([Report(event.decision, event.slot, event.kind == "played")])
         return {"outcome": outcome}
 
-    @api.get("/ad-targeting/decisions")
+    @api.get("/decisions")
     def decisions() -> dict[str, Any]:
         """The newest decisions."""
-        desk = live.desk()
-        return {"decisions": [brief(desk, read_record(line)) for line in desk.ledger.books.newest(SHOWN)]}
+        return {"decisions": [brief(read_record(line)) for line in live.desk().ledger.books.newest(SHOWN)]}
 
-    @api.get("/ad-targeting/decisions/{decision}")
+    @api.get("/decisions/{decision}")
     def explain(decision: Decision) -> dict[str, Any]:
         """Why each campaign was or was not in a break: the decision made again from its audit record."""
         return explained(live.desk(), live.explain(decision))
 
-    @api.get("/ad-targeting/campaigns")
+
+def _add_campaigns(api: APIRouter, live: Live) -> None:
+    @api.get("/campaigns")
     def campaigns() -> dict[str, Any]:
         """Every campaign with its price λ and where its budget is."""
         desk = live.desk()
-        columns, shadow = desk.decider.policy.campaigns, desk.decider.policy.shadow
-        balances = {balance.campaign: balance for balance in desk.ledger.books.balances()}
-        rows = zip(
-            *(each.tolist() for each in (columns.campaign_id, columns.advertiser, columns.category, shadow)),
-            strict=True,
-        )
-        return {
-            "campaigns": [
-                {
-                    **balances[number]._asdict(),
-                    "advertiser": advertiser,
-                    "category": CATEGORIES[category],
-                    "shadow": price,
-                }
-                for number, advertiser, category, price in rows
-            ]
-        }
+        columns, shadow = desk.decider.policy.campaigns, desk.decider.policy.shadow.tolist()
+        balances = {balance.campaign: balance._asdict() for balance in desk.ledger.books.balances()}
+        rows = zip(columns.campaign_id.tolist(), columns.category.tolist(), shadow, strict=True)
+        found = [balances[number] | {"category": CATEGORIES[at], "shadow": price} for number, at, price in rows]
+        return {"campaigns": found}
 
-    @api.post("/ad-targeting/campaigns")
+    @api.post("/campaigns")
     def add(rule: dict[str, Any]) -> dict[str, str]:
         """Add a campaign; its fields and what they may target are a closed list (`targeting.FIELDS`)."""
-        desk = live.desk()
-        return {"policy": add_campaign(live.home, desk.decider.policy, desk.ledger, rule)}
+        return {"policy": live.add_campaign(rule)}
 
-    @api.put("/ad-targeting/campaigns/{campaign}/budget")
+    @api.put("/campaigns/{campaign}/budget")
     def edit(campaign: Campaign, budget: Budget) -> dict[str, int]:
         """Edit a budget; a cut below what is spent and promised stops the campaign there. Returns the budget in force."""
         desk = live.desk()
@@ -142,12 +115,14 @@ def router(engines: Engines) -> APIRouter:
         in_force = desk.ledger.set_budgets({campaign: budget.budget_micros})
         return {"campaign": campaign, "budget_micros": in_force[campaign]}
 
-    @api.get("/ad-targeting/pacing")
+
+def _add_page(api: APIRouter, live: Live) -> None:
+    @api.get("/pacing")
     def pacing() -> dict[str, Any]:
         """Spending by quarter of an hour, live."""
         return live.pacing()
 
-    @api.get("/ad-targeting/frontier")
+    @api.get("/frontier")
     def frontier() -> dict[str, Any]:
         """Revenue against retention, a point for each κ."""
         path = folder_of(live.home) / "frontier.json"
@@ -157,36 +132,23 @@ def router(engines: Engines) -> APIRouter:
             raise NotFound(f"{path}: not there; make it with `liner ad-targeting demo`") from error
         return found
 
-    @api.get("/ad-targeting/names")
+    @api.get("/names")
     def names() -> dict[str, Any]:
         """What requests may name."""
         return {"countries": CODES, "ages": AGE_BANDS, "contexts": CONTEXTS, "ratings": RATINGS}
 
-    @api.post("/ad-targeting/play", status_code=202, include_in_schema=False)
-    def play(request: Request) -> Any:
+    @api.post("/play", status_code=202, include_in_schema=False)
+    def play() -> dict[str, str]:
         """Play the demo's day through this service, from full budgets. One at a time."""
-        origin = request.headers.get("origin")  # absent from what is no browser
-        if origin and urlsplit(origin).netloc != request.headers.get("host"):
-            return Response("only from this page", status_code=403)
-        live.desk()
-        if live.playing.is_set():
+        if not live.begin():
             raise Conflict("the day is being played; watch it on /ad-targeting/pacing")
-        live.playing.set()
         Thread(target=live.play_day, args=(sleep,), daemon=True).start()
         return {"status": "started"}
 
-    return api
 
-
-def brief(desk: Desk, record: Record) -> dict[str, Any]:
+def brief(record: Record) -> dict[str, Any]:
     """A decision as a player needs it."""
-    columns = desk.decider.policy.campaigns
-    row = {number: at for at, number in enumerate(columns.campaign_id.tolist())}
-    ads = [
-        {"slot": slot, "campaign": ad.campaign, "micros": ad.micros, "duration_ms": int(columns.duration[row[ad.campaign]])}
-        for slot, ad in enumerate(record.played)
-        if ad.campaign in row
-    ]  # fmt: skip
+    ads = [{"slot": at, "campaign": ad.campaign, "micros": ad.micros} for at, ad in enumerate(record.played)]
     _, moment, user, country, age, context, hour, rating, consent, slots = record.request
     asked = {
         "moment_ms": moment, "user": user, "country": CODES[country] if country >= 0 else None, "hour": hour,
@@ -204,12 +166,12 @@ def explained(desk: Desk, found: Explained) -> dict[str, Any]:
     reasons = [
         {
             "campaign": each.campaign_id, "category": CATEGORIES[category[each.campaign_id]] if each.campaign_id in category else None,
-            "reason": each.reason.name, "because": BECAUSE[each.reason], "price_micros": each.price, "value_micros": each.value,
+            "reason": each.reason.name, "because": each.reason.because, "price_micros": each.price, "value_micros": each.value,
         }
         for each in rows
     ]  # fmt: skip
     about = {"policy": found.record.policy, "prices": found.record.prices, "replays_identically": found.identical}
-    return {**brief(desk, found.record), **about, "instead": instead(found), "slots": found.slots, "campaigns": reasons}
+    return {**brief(found.record), **about, "instead": instead(found), "slots": found.slots, "campaigns": reasons}
 
 
 def instead(found: Explained) -> str | None:

@@ -30,9 +30,8 @@ FIELDS: dict[str, tuple[str, Sequence[Any], str]] = {
     "ages": ("list", AGE_BANDS, "u8"),
     "contexts": ("list", CONTEXTS, "u8"),
     "hours": ("list", range(24), "u8"),  # the listener's own
-    "cap_per_day": ("number", range(1, 1_001), "i2"),
+    "cap_per_day": ("number", range(1, 256), "i2"),
     "rating": ("name", RATINGS, "i1"),
-    "duration_ms": ("number", range(1_000, 60_001), "i4"),
 }
 """All that a rule may say, in the order of Campaigns: a whole number (required), a name (required), or a list of what is targeted."""
 

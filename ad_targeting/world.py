@@ -84,14 +84,6 @@ def _candidates(breaks: Any, campaigns: Any, mood: Any, base: Any, appeal: Any, 
 def request_of(breaks: Any, b: int) -> Any:
     """The Request of a row of Breaks."""
     return Request(
-        int(b),
-        int(breaks.moment[b]),
-        int(breaks.user[b]),
-        int(breaks.country[b]),
-        int(breaks.age[b]),
-        int(breaks.context[b]),
-        int(breaks.hour[b]),
-        int(breaks.rating[b]),
-        int(breaks.consent[b]),
-        int(breaks.slots[b]),
-    )
+        int(b), int(breaks.moment[b]), int(breaks.user[b]), int(breaks.country[b]), int(breaks.age[b]), int(breaks.context[b]),
+        int(breaks.hour[b]), int(breaks.rating[b]), int(breaks.consent[b]), int(breaks.slots[b]),
+    )  # fmt: skip

@@ -130,11 +130,9 @@ function element(name, text = "") {
 
 async function ask(event) {
   event.preventDefault();
-  const { now_ms: now } = await call("pacing");
   const { decision } = await call("decide", {
-    user: 2_000_000_000 + Math.floor(Math.random() * 1e8), country: $("country").value || null, age: $("age").value || null, zone: "UTC",
+    user: 2_000_000_000 + Math.floor(Math.random() * 1e8), country: $("country").value || null, age: $("age").value || null,
     context: $("context").value, rating: "everyone", consent: $("consent").checked, slots: Number($("slots").value),
-    moment_ms: now - (now % 86_400_000) + Number($("hour").value) * 3_600_000,
   });
   await showDecisions();
   await explain(decision);

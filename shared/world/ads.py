@@ -165,7 +165,6 @@ def make_campaigns(seed: int, count: int, slots: int) -> dict[str, Array]:
         "hours": bits(hours),
         "cap": rng.choice([1, 2, 3], count, p=[0.3, 0.4, 0.3]).astype(np.int16),
         "rating": rng.choice(3, count, p=[0.2, 0.3, 0.5]).astype(np.int8),
-        "duration": np.full(count, 30_000, np.int32),
     }
 
 

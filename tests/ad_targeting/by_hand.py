@@ -24,7 +24,6 @@ def rule(number=1, **changes):
         "ends_ms": DEMO_NOW + 7 * 24 * HOUR_MS,
         "cap_per_day": 3,
         "rating": "explicit",
-        "duration_ms": 30_000,
     }
     return {field: value for field, value in (plain | changes).items() if value is not None}
 
@@ -59,7 +58,6 @@ rules = st.builds(
     ends_ms=st.integers(DEMO_NOW + 1, DEMO_NOW + 2 * HOUR_MS),
     cap_per_day=st.integers(1, 3),
     rating=st.sampled_from(RATINGS),
-    duration_ms=st.sampled_from([15_000, 30_000]),
     bid_micros=st.integers(1, 2_000_000),
     **{field: some(values) for field, values in TARGETS.items()},
 )

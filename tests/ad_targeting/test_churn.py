@@ -1,11 +1,11 @@
-"""The causal ad-load effect: the interval holds the truth where the naive sign is wrong; slopes, arms and shrinkage by hand."""
+"""The causal ad-load effect: the interval holds the truth where the naive sign is wrong; slopes and arms by hand."""
 
 import json
 
 import numpy as np
 import pytest
 
-from ad_targeting.churn import Slope, dose_response, shrink, slope, slope_of
+from ad_targeting.churn import dose_response, slope
 from ad_targeting.churn_worlds import make_world, read, report
 from shared.cli import main
 
@@ -35,10 +35,6 @@ def test_the_placebo_unmasks_what_was_no_lot():
     seen = read(make_world(3, 20_000))
     assert seen["placebo"].low < 0 < seen["placebo"].high
     assert seen["naive_placebo"].low > 0.5
-
-
-def test_shrunk_groups_are_nearer_to_the_truth_than_raw_ones(found):
-    assert found["group_error"]["shrunk"] < 0.8 * found["group_error"]["raw"]
 
 
 def test_the_long_run_is_three_times_the_month(found):
@@ -73,15 +69,6 @@ def test_arms_are_means():
     arms = dose_response(np.array([6.0, 3.0, 6.0, 3.0, 12.0]), np.array([1.0, 0.0, 0.0, 0.0, 1.0]))
     assert [(arm.load, arm.listeners, arm.mean) for arm in arms] == [(3.0, 2, 0.0), (6.0, 2, 0.5), (12.0, 1, 1.0)]
     assert arms[2].low == -np.inf
-
-
-def test_shrinkage_by_hand():
-    alike = shrink([slope_of(1.0, 10.0), slope_of(2.0, 10.0)])
-    assert [s.effect for s in alike] == [1.5, 1.5]  # errors explain it all
-    apart = shrink([slope_of(0.0, 0.1), slope_of(10.0, 0.1)])
-    assert apart[0].effect == pytest.approx(0, abs=0.01)
-    assert shrink([slope_of(3.0, 1.0)])[0].effect == 3.0
-    assert isinstance(apart[0], Slope)
 
 
 def test_the_verb(capsys):

@@ -37,7 +37,7 @@ def test_the_demo_compares_every_policy_and_writes_what_the_page_reads(run, tmp_
     printed = run("demo", "--slots", "2000", "--campaigns", "30")
     assert "of the bound" in printed
     assert "beats «fill every slot» on both axes" in printed
-    for name in ("frontier.svg", "frontier.json", "pacing.json"):
+    for name in ("frontier.svg", "frontier.json"):
         assert (tmp_path / "ad_targeting" / name).stat().st_size > 0
     assert (tmp_path / "ad_targeting" / "policies" / "current").exists()
 

@@ -1,5 +1,7 @@
 """The rule against words: targeting one attribute at a time, and the best of a break by sorting."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,7 +33,7 @@ def campaign(**changed):
         "starts": 0,
         "ends": 1000,
     }
-    columns |= OPEN | {"cap": 2, "rating": 2, "duration": 30_000} | changed
+    columns |= OPEN | {"cap": 2, "rating": 2} | changed
     return Campaigns(**{name: np.array([columns[name]]) for name in Campaigns._fields})
 
 
@@ -74,3 +76,22 @@ def test_offers_in_any_order_end_in_the_best_of_each_group(rows, slots):
             best[at] = (value, ad)
     expected = sorted(best.values(), key=lambda row: (-row[0], row[1]))[:slots]
     assert list(zip(values[:taken], ads[:taken], strict=True)) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), max_size=8), st.integers(1, 4))
+def test_no_break_with_competitors_apart_is_worth_more(rows, slots):
+    group = np.array([at for at, _ in rows], np.int64)
+    ads, values, taken = np.empty(4, np.int64), np.empty(4), 0
+    for ad, (_, value) in enumerate(rows):
+        taken = offer(ads, values, taken, slots, ad, float(value), group)
+    every = (chosen for size in range(slots + 1) for chosen in combinations(rows, size))
+    apart = (chosen for chosen in every if len({at for at, _ in chosen}) == len(chosen))
+    assert values[:taken].sum() == max(sum(value for _, value in chosen) for chosen in apart)
+
+
+def test_inventory_of_one_category_fills_one_slot():
+    ads, values, taken = np.empty(4, np.int64), np.empty(4), 0
+    for ad, value in enumerate([1.0, 5.0, 3.0, 5.0]):
+        taken = offer(ads, values, taken, 4, ad, value, np.full(4, 7))
+    assert (taken, ads[0]) == (1, 1)  # a tie: the lower campaign

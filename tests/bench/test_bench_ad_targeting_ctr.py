@@ -238,4 +238,4 @@ def test_churn(contestant, benchmark, bench_size):
         "naive sign wrong": found["naive_sign_wrong"],
         "interval holds the truth there": found["covered_where_naive_is_wrong"],
         "placebo holds 0": found["placebo_covered"],
-    } | {f"error of groups, {name}": f"{100 * error:.2f} points" for name, error in found["group_error"].items()}
+    }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ad_targeting import learn, model, trees
-from ad_targeting.decide import SPOT_MS, TOP, Decider
+from ad_targeting.decide import TOP, Decider, Tables
 from ad_targeting.desk import Ask, Desk
 from ad_targeting.ledger import Ledger
 from ad_targeting.live import local_day
@@ -93,14 +93,15 @@ def note(benchmark, times, **show):
 def without_trees(day, _):
     decider = day.decider()
     flat = trees.fit(np.zeros((200, model.MAINS)), np.arange(200) % 2.0, rounds=1)
-    decider.policy = day.policy._replace(model=day.policy.model._replace(trees=flat))
+    lists, columns, learnt = decider.tables
+    decider.tables = Tables(lists, columns, learnt._replace(trees=flat))
     left = day.campaigns.budget.copy()
-    return lambda request: decider.choose(request, request.slots * SPOT_MS, {}, left)
+    return lambda request: decider.choose(request, {}, left)
 
 
 def with_trees(day, _):
     decider, left = day.decider(), day.campaigns.budget.copy()
-    return lambda request: decider.choose(request, request.slots * SPOT_MS, {}, left)
+    return lambda request: decider.choose(request, {}, left)
 
 
 def from_memory(day, path):
@@ -108,12 +109,16 @@ def from_memory(day, path):
     clock = lambda: DEMO_NOW  # noqa: E731
     ledger = Ledger(path, clock)
     ledger.set_budgets(dict(zip(day.campaigns.campaign_id.tolist(), day.campaigns.budget.tolist(), strict=True)))
-    desk = Desk(day.decider(), ledger, clock)
-    asks = {}
-    for request in day.requests:
-        desk._met[request.user, local_day(request)] = {}
-        asks[request.break_id] = Ask(str(request.break_id), request, local_day(request), request.slots * SPOT_MS)
-    return lambda request: desk.decide(asks[request.break_id], desk._left)
+    desk, left, met = Desk(day.decider(), ledger), day.campaigns.budget.copy(), {}
+    asks = {request.break_id: Ask(str(request.break_id), request, local_day(request)) for request in day.requests}
+
+    def decide(request):
+        mine = met.setdefault(request.user, {})
+        for charge in desk.decide(asks[request.break_id], mine, left).charges:
+            ad = desk._index[charge.campaign]
+            mine[ad] = mine.get(ad, 0) + 1
+
+    return decide
 
 
 def lightgbm_predict(day, path):
@@ -141,7 +146,7 @@ def test_decide(benchmark, day, bench_size, contestant, tmp_path):
     eligible = []
     decider, left = day.decider(), day.campaigns.budget.copy()
     for request in requests[:300]:
-        decider.choose(request, request.slots * SPOT_MS, {}, left)
+        decider.choose(request, {}, left)
         eligible.append(int(decider._work.counts[0]))
     benchmark.extra_info["eligible"] = float(np.mean(eligible))
     note(benchmark, times, **{"eligible of": f"{np.mean(eligible):.0f} of {len(day.campaigns.bid)}"})
@@ -154,9 +159,9 @@ def test_book(benchmark, day, bench_size, contestant, tmp_path):
     clock = lambda: DEMO_NOW  # noqa: E731
     ledger = Ledger(tmp_path / "ledger.sqlite", clock)
     ledger.set_budgets(dict(zip(day.campaigns.campaign_id.tolist(), day.campaigns.budget.tolist(), strict=True)))
-    desk = Desk(day.decider(), ledger, clock)
+    desk = Desk(day.decider(), ledger)
     count = min(DECISIONS[bench_size], 40 * together)
-    asks = [Ask(str(r.break_id), r, local_day(r), r.slots * SPOT_MS) for r in day.requests[:count]]
+    asks = [Ask(str(r.break_id), r, local_day(r)) for r in day.requests[:count]]
     batches = [asks[at : at + together] for at in range(0, count, together)]
     benchmark.group = "ad-book"
     began = time.perf_counter()
@@ -185,10 +190,9 @@ def test_invariants(benchmark, day, bench_size, contestant):
                 met, left = {}, campaigns.budget.copy()
             request = day.requests[number % len(day.requests)]
             mine = met.setdefault(request.user, {})
-            played = decider.choose(request, request.slots * SPOT_MS, mine, left)
+            played = decider.choose(request, mine, left)
             categories = {int(campaigns.category[ad]) for ad, _ in played}
-            advertisers = {int(campaigns.advertiser[ad]) for ad, _ in played}
-            if not len(categories) == len(advertisers) == len(played) <= request.slots:
+            if not len(categories) == len(played) <= request.slots:
                 broken.append((number, "separation"))
             for ad, micros in played:
                 rule = broken_rule(campaigns, ad, request, mine)

@@ -42,7 +42,7 @@ def fight(path, number, seed, moment):
 def draw(rng, decision):
     campaigns = rng.sample(range(CAMPAIGNS), 2)
     charges = tuple(Charge(campaign, rng.randint(1, 200), CAP) for campaign in campaigns)
-    return Booking(decision, rng.randrange(USERS), DAY, decision.encode(), charges)
+    return Booking(decision, rng.randrange(USERS), DAY, 0, decision.encode(), charges)
 
 
 def report(ledger, rng, booking):
