@@ -18,6 +18,9 @@ def add_verbs(verbs: Any) -> None:
     _day_verb(verbs, "demo", "a simulated day under every policy, and the revenue–retention frontier")
     simulate = _day_verb(verbs, "simulate", "one scenario under every policy, beside the most that was possible")
     simulate.add_argument("--scenario", default="normal", choices=SCENARIOS)
+    simulate.add_argument(
+        "--caps", action="store_true", help="keep frequency caps, and one ad of a category in a break"
+    )
     _day_verb(verbs, "frontier", "revenue against retention for κ, reserves, caps and thinning")
 
     replay = _verb(verbs, "replay", "pace one campaign through your own second-price auctions", _replay)
@@ -73,7 +76,7 @@ def _day(name: str, arguments: argparse.Namespace) -> None:
 
     day = arguments.slots, arguments.campaigns, arguments.seed, arguments.json
     if name == "simulate":
-        demo.simulate(arguments.scenario, *day)
+        demo.simulate(arguments.scenario, arguments.caps, *day)
     else:
         (demo.demo if name == "demo" else demo.frontier)(*day)
 

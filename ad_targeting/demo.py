@@ -42,9 +42,9 @@ def demo(slots: int, campaigns: int, seed: int, as_json: bool) -> None:
     print_next("liner ad-targeting capacity --listeners 1e9", "liner console", "ad_targeting/README.md")
 
 
-def simulate(scenario: str, slots: int, campaigns: int, seed: int, as_json: bool) -> None:
+def simulate(scenario: str, caps: bool, slots: int, campaigns: int, seed: int, as_json: bool) -> None:
     """One scenario under every policy."""
-    day = make_day(seed, slots, campaigns, scenario)
+    day = make_day(seed, slots, campaigns, scenario, caps)
     report = compare(day)
     if as_json:
         print_json({"scenario": scenario, "seed": seed, "slots": slots, "campaigns": campaigns, **plain(report)})
@@ -71,6 +71,8 @@ def print_day(day: Day, scenario: str, report: dict[str, Any]) -> None:
     """One line a policy: revenue, share of the bound, distance from the optimum's spending."""
     breaks = day.today.breaks
     print(f"{scenario} day: {breaks.slots.sum():,} slots in {breaks.moment.size:,} breaks, {day.group.size} campaigns")
+    if day.caps:
+        print("frequency caps are kept, and a break plays one ad of a category; the bound knows both")
     print(f"nobody can earn more than {report['bound_micros'] / 1e6:,.2f} € (weak duality); earned:\n")
     print(f"{'policy':30}{'revenue €':>12}{'of the bound':>14}{'spend error: mean':>20}{'p95':>8}{'overspent':>12}")
     for name, found in sorted(report["policies"].items(), key=lambda item: item[1]["revenue_micros"]):

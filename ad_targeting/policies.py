@@ -19,7 +19,6 @@ def contestants(yesterday: Log, shadow: Floats, group: Any, floor: Floats, seed:
     """Policies by name, each fresh for one day; shadow is yesterday's dual, the rest as in `pacing.Pacer`."""
     ads = shadow.size
     plan = supply_curve(yesterday, ads)
-    ours = Pacer(yesterday, shadow, group, floor, seed)
     everyone = np.ones(ads)
     return {
         "greedy": lambda _: (np.zeros(ads), everyone),
@@ -29,8 +28,14 @@ def contestants(yesterday: Log, shadow: Floats, group: Any, floor: Floats, seed:
         "dual descent, cold": dual_descent(plan, np.zeros(ads), DESCENT_COLD),
         "dual descent, warm": dual_descent(plan, shadow, DESCENT_WARM),
         "yesterday's prices, static": lambda _: (shadow, everyone),
-        "ours": lambda now: (ours.prices(now), everyone),
+        "ours": pacing(Pacer(yesterday, shadow, group, floor, seed)),
     }
+
+
+def pacing(pacer: Pacer) -> Policy:
+    """Its prices, at which everyone takes part."""
+    everyone = np.ones(pacer.shadow.size)
+    return lambda now: (pacer.prices(now), everyone)
 
 
 def supply_curve(log: Log, ads: int) -> Floats:

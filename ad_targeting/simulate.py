@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ad_targeting.bound import Dual, solve
-from ad_targeting.pacing import MINUTES, Floats, Now, Policy, minutes, rows
-from ad_targeting.policies import contestants
+from ad_targeting.caps import as_caps_leave, capped, solve_capped
+from ad_targeting.pacing import MINUTES, Floats, Now, Pacer, Policy, minutes, rows
+from ad_targeting.policies import contestants, pacing
 from ad_targeting.records import MAX_SLOTS, Log
 from ad_targeting.serve import Rule, new_state, serve
 from ad_targeting.world import Market, make_log, make_market
@@ -42,14 +43,15 @@ class Day(NamedTuple):
     noon: Any
 
 
-def make_day(seed: int, slots: int, campaigns: int, scenario: str) -> Day:
-    """A market's Monday and the Sunday before it; plain budgets: ads of a break differ, nothing else binds them."""
+def make_day(seed: int, slots: int, campaigns: int, scenario: str, caps: bool = False) -> Day:
+    """A market's Monday and the Sunday before it. Plain budgets: ads of a break differ, nothing else binds them; or with frequency caps,
+    and one ad of a category in a break."""
     market = make_market(seed, slots, campaigns)
     shock = scenario if scenario in ("spike", "outage", "more", "fewer") else ""
     budgets = market.campaigns.budget
     noon = edited(budgets, seed) if scenario == "edit" else budgets
-    group = np.arange(campaigns, dtype=np.int16)
-    return Day(market, make_log(market, -1), make_log(market, 0, shock), group, False, noon)
+    group = market.campaigns.category if caps else np.arange(campaigns, dtype=np.int16)
+    return Day(market, make_log(market, -1), make_log(market, 0, shock), group, caps, noon)
 
 
 def edited(budgets: Any, seed: int) -> Any:
@@ -84,9 +86,15 @@ def compare(day: Day, names: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Every policy on one day: revenue, share of the certified bound, and how far spending is from the optimum's plan."""
     floor = np.zeros(day.yesterday.breaks.moment.size), np.zeros(day.today.breaks.moment.size)
     shadow = solve(day.yesterday, day.market.campaigns.budget, day.group, floor[0], rounds=30).shadow
-    best = solve(day.today, day.noon, day.group, floor[1], rounds=40)
-    found = {}
-    for name, policy in contestants(day.yesterday, shadow, day.group, floor[0], day.market.seed).items():
+    best = solve(day.today, day.noon, day.group, floor[1], shadow, rounds=40)
+    policies, found = contestants(day.yesterday, shadow, day.group, floor[0], day.market.seed), {}
+    if day.caps:
+        before, now = (capped(log, day.group, day.market.campaigns.cap) for log in (day.yesterday, day.today))
+        best = solve_capped(day.today, day.noon, now, floor[1], best.shadow)
+        aware = solve_capped(day.yesterday, day.market.campaigns.budget, before, floor[0], shadow).shadow
+        left = as_caps_leave(day.yesterday, before, aware, floor[0])
+        policies["ours, knowing caps"] = pacing(Pacer(left, aware, day.group, floor[0], day.market.seed))
+    for name, policy in policies.items():
         if names is None or name in names:
             outcome = play(day, policy, floor[1])
             found[name] = judge(outcome, best, day.noon) | {"outcome": outcome}

@@ -10,9 +10,9 @@ SLOTS, CAMPAIGNS = 3_000, 40
 
 
 @cache
-def small_day(scenario="normal"):
+def small_day(scenario="normal", caps=False):
     """About 1,100 breaks and 40 campaigns; never written to."""
-    return make_day(7, SLOTS, CAMPAIGNS, scenario)
+    return make_day(7, SLOTS, CAMPAIGNS, scenario, caps)
 
 
 def no_floor(log):

@@ -1,0 +1,95 @@
+"""Caps: the bound against HiGHS on a whole small day, above whatever anybody earns, and no listener over a cap."""
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+from scipy.sparse import coo_array
+
+from ad_targeting.bound import solve
+from ad_targeting.caps import as_caps_leave, capped, capped_dual, solve_capped
+from ad_targeting.simulate import compare
+from tests.ad_targeting.days import no_floor, small_day
+
+
+@pytest.fixture(scope="module")
+def day():
+    return small_day(caps=True)
+
+
+@pytest.fixture(scope="module")
+def rules(day):
+    return capped(day.today, day.group, day.market.campaigns.cap)
+
+
+@pytest.fixture(scope="module")
+def optimum(day):
+    """Maximum of the linear programme with budgets, slots, one ad of a category in a break, and caps."""
+    log, ads = day.today, day.group.size
+    where = np.repeat(np.arange(log.breaks.moment.size), np.diff(log.first))
+    ad, user, price = log.ad.astype(np.int64), log.breaks.user[where].astype(np.int64), log.price.astype(np.float64)
+    limits, rows, values = [], [], []
+    for part, limit, value in (
+        (where, log.breaks.slots, np.ones(ad.size)),
+        (ad, day.noon, price),
+        (where * ads + day.group[ad], None, np.ones(ad.size)),
+        (user * ads + ad, day.market.campaigns.cap, np.ones(ad.size)),
+    ):
+        known, row = np.unique(part, return_inverse=True)
+        rows.append(row + sum(map(len, limits)))
+        limits.append(
+            np.ones(known.size) if limit is None else limit[known % ads if limit is not log.breaks.slots else known]
+        )
+        values.append(value)
+    matrix = coo_array((np.concatenate(values), (np.concatenate(rows), np.tile(np.arange(ad.size), 4))))
+    found = linprog(-price, A_ub=matrix.tocsr(), b_ub=np.concatenate(limits), bounds=(0, 1), method="highs")
+    return -found.fun
+
+
+def test_the_bound_is_the_optimum_of_the_linear_programme_within_three_per_mille(day, rules, optimum):
+    floor = no_floor(day.today)
+    plain = solve(day.today, day.noon, day.group, floor)
+    found = solve_capped(day.today, day.noon, rules, floor, plain.shadow, rounds=25)
+    assert optimum * (1 - 1e-6) <= found.bound <= optimum * 1.003
+    assert plain.bound > optimum * 1.05  # blind to caps it is true, and useless
+
+
+def test_no_price_whatever_goes_below_the_optimum(day, rules, optimum):
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        shadow = rng.random(day.group.size) ** rng.integers(1, 9)
+        assert capped_dual(day.today, day.noon, rules, shadow, no_floor(day.today)).bound >= optimum * (1 - 1e-6)
+
+
+def test_without_caps_it_is_the_plain_bound(day, rules):
+    floor = no_floor(day.today)
+    free = rules._replace(cap=np.full(day.group.size, 99))
+    shadow = np.full(day.group.size, 0.2)
+    expected = solve(day.today, day.noon, day.group, floor, start=shadow, rounds=1)
+    found = capped_dual(day.today, day.noon, free, shadow, floor)
+    assert found.bound == pytest.approx(expected.bound)
+    assert (found.spend == expected.spend).all()
+
+
+def test_yesterday_as_caps_leave_it_offers_no_hearing_beyond_the_cap_that_had_a_price(day):
+    rules = capped(day.yesterday, day.group, day.market.campaigns.cap)
+    floor, shadow = no_floor(day.yesterday), np.full(day.group.size, 0.2)
+    left = as_caps_leave(day.yesterday, rules, shadow, floor)
+    assert left.ad.size < day.yesterday.ad.size
+    with_caps, without = (
+        capped_dual(log, day.noon, at, shadow, floor)
+        for log, at in ((left, rules), (left, rules._replace(cap=np.full(day.group.size, 99))))
+    )
+    blind = capped_dual(day.yesterday, day.noon, rules._replace(cap=np.full(day.group.size, 99)), shadow, floor)
+    assert without.bound - with_caps.bound < 0.2 * (blind.bound - with_caps.bound)
+
+
+def test_policies_under_caps_keep_them_and_stay_below_the_bound(day):
+    found = compare(day, ("greedy", "ours", "ours, knowing caps"))["policies"]
+    for policy in found.values():
+        assert 0 < policy["share_of_bound"] <= 1
+        assert policy["overspent_micros"] == 0
+        ads, users = policy["outcome"].played, np.repeat(day.today.breaks.user[:, None], 4, axis=1)
+        shown = np.zeros((users.max() + 1, day.group.size), np.int64)
+        np.add.at(shown, (users[ads >= 0], ads[ads >= 0]), 1)
+        assert (shown.max(axis=0) <= day.market.campaigns.cap).all()
+    assert found["ours, knowing caps"]["share_of_bound"] > found["greedy"]["share_of_bound"]
