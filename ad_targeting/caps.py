@@ -52,7 +52,9 @@ def capped(log: Log, group: Any, cap: Any) -> Capped:
 def capped_dual(log: Log, budgets: Any, rules: Capped, shadow: Floats, floor: Any, kept: Any = None) -> Dual:
     """`bound.dual` with caps; kept bool[candidates], if given, becomes those that μ does not price out."""
     ads, most = shadow.size, int(np.diff(rules.start).max())
-    room = Room(*np.zeros((4, ads)), np.zeros(ads, np.int64), np.zeros((most, MAX_SLOTS), np.int64), np.zeros(most, np.int64))  # fmt: skip
+    price, best, step, sign = np.zeros((4, ads))
+    places, taken = np.zeros((most, MAX_SLOTS), np.int64), np.zeros(most, np.int64)
+    room = Room(price, best, step, sign, np.zeros(ads, np.int64), places, taken)
     spend = np.zeros(ads, np.int64)
     value = _serve_listeners(log, rules, shadow, floor, room, spend, np.zeros(0, np.bool_) if kept is None else kept)
     return Dual(shadow, value + float(shadow @ budgets), spend)
