@@ -24,9 +24,7 @@ EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 class BreakRequest(BaseModel, extra="forbid"):
     """One ad break that asks for ads."""
 
-    decision: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="an id; a retry gets the same answer"
-    )
+    decision: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="a retry's gets the same answer")
     user: int = Field(ge=0, lt=1 << 31)
     country: str | None = Field(None, description="ISO code; without one, only campaigns for every country play")
     zone: str | None = Field(None, max_length=64, description="IANA time zone; without one, the country's most common")
@@ -51,9 +49,7 @@ def _country(code: str | None) -> int:
     if code is None:
         return -1
     if not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
-        raise BadInput(
-            f"country {code!r}: expected two capital letters (ISO 3166) such as SE; leave it out when unknown"
-        )
+        raise BadInput(f"country {code!r}: expected two capital letters (ISO 3166) such as SE, or none")
     return CODES.index(code) if code in CODES else -1
 
 

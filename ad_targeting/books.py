@@ -69,11 +69,9 @@ class Books:
 
     def spending(self, since_ms: int, step_ms: int) -> list[tuple[Any, ...]]:
         """(step, campaign, micros) of ads that were played, steps of `step_ms` of the requests' moments, counted from `since_ms`."""
-        return self.rows(
-            "select (moment - ?) / ?, campaign, sum(micros) from decisions join reservations on decision = id"
-            " where state = 'spent' group by 1, 2 order by 1, 2",
-            *(since_ms, step_ms),
-        )
+        spent = "decisions join reservations on decision = id where state = 'spent'"
+        query = f"select (moment - ?) / ?, campaign, sum(micros) from {spent} group by 1, 2 order by 1, 2"
+        return self.rows(query, since_ms, step_ms)
 
     def prices(self, name: str) -> bytes:
         """Prices that were kept; NotFound when there are none of that name."""
@@ -90,12 +88,16 @@ class Books:
 
     def check(self) -> int:
         """Compare balances with the sums of their audit rows; how many rows there are, CheckFailed if any balance differs."""
-        broken = self.rows(
-            f"select * from (select * from accounts except {SUMS}) union all select * from ({SUMS} except select * from accounts)"
-        )
+        accounts = "select * from accounts"
+        broken = self.rows(f"select * from ({accounts} except {SUMS}) union select * from ({SUMS} except {accounts})")
         if broken:
             raise CheckFailed(f"{self.path}: balances and audit disagree: {broken}; stop spending and restore the file")
         return int(self.rows("select count(*) from audit")[0][0])
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that waits for its turn, whatever thread uses it, and begins transactions only when told."""
+    return sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
 
 
 @contextmanager

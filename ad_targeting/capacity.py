@@ -26,7 +26,6 @@ class Assumptions:
     cores: float = field(default=16, metadata={"meaning": "cores of a machine"})
     record_bytes: float = field(default=600, metadata={"meaning": "of a decision in the audit log", "unit": "B"})
     audit_days: float = field(default=400, metadata={"meaning": "days that it is kept"})
-    lease_ads: float = field(default=50, metadata={"meaning": "impressions that a worker's lease of a budget pays"})
     price: float = field(default=0.012, metadata={"meaning": "paid for a slot", "unit": "€"})
     sold: float = field(default=0.6, metadata={"meaning": "share of slots that are sold"})
 
@@ -46,9 +45,8 @@ def estimate(a: Assumptions) -> list[Line]:
         Line("machines", max(3.0, -(-cores // a.cores)), "", "cores / cores of a machine; at least three"),
         Line("audit log a day", breaks * a.record_bytes, "B", "breaks × bytes of a decision"),
         Line("audit log kept", breaks * a.record_bytes * a.audit_days, "B", "× days"),
-        Line("reservations if every ad asked the store", peak * a.slots, "/s", "peak × slots: why budgets are leased"),
-        Line("leases", peak * a.slots / a.lease_ads, "/s", "the same, so many impressions at once"),
-        Line("prices λ to send to a worker", a.campaigns * 8, "B", "8 B a campaign, every quarter of an hour"),
+        Line("reservations if every ad asked the store", peak * a.slots, "/s", "peak × slots: why a fleet leases budgets"),
+        Line("prices λ to send to a worker", a.campaigns * 8, "B", "8 B a campaign, every half hour"),
         Line("revenue a day", spend, "€", "breaks × slots × sold × price"),
         Line("one per cent of the bound, a year", spend * 365 * 0.01, "€", "why pacing is worth an engineer"),
     ]  # fmt: skip

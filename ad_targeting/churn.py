@@ -26,10 +26,6 @@ class Slope(NamedTuple):
     low: float
     high: float
 
-    def times(self, factor: float) -> "Slope":
-        """The slope in other units, or in the long run."""
-        return slope_of(self.effect * factor, self.error * factor)
-
 
 class Arm(NamedTuple):
     """Listeners at one ad load: how many, their mean outcome and its 95 % interval."""

@@ -6,7 +6,7 @@ A column that is constant, or different in every row, is left out. Code 0 is a m
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +24,8 @@ NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 INTEGER = r"^[+-]?\d+$"
 UNIQUE_SHARE = 0.95  # a column with so many different values per filled cell names its rows
 ISO_DATE = r"^\d{4}-\d\d-\d\d"
-COMPACT_HOUR = (
-    r"^\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])$"  # 14102100, as ad logs write 21 October 2014, 0 h
-)
+COMPACT_HOUR = r"^\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])$"
+"""14102100, as ad logs write 21 October 2014, 0 h."""
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -75,9 +74,8 @@ def read(path: str | Path, label: str) -> Raw:
         found = "no rows" if not len(labels) else f"{len(labels) - count} of {len(labels)} labels are neither 0 nor 1"
         raise BadInput(f"{path}: field {label!r}: {found}; expected 0 or 1 in each row")
     cells = {name: _without_missing(column.filter(usable)) for name, column in cells.items()}
-    return Raw(
-        cells, clicked.filter(usable).to_numpy(zero_copy_only=False).astype(np.float64), broken + len(labels) - count
-    )
+    clicks = _array(clicked.filter(usable)).astype(np.float64)
+    return Raw(cells, clicks, broken + len(labels) - count)
 
 
 def _read_csv(path: Path) -> tuple[pa.Table, int]:
@@ -88,9 +86,7 @@ def _read_csv(path: Path) -> tuple[pa.Table, int]:
         return "skip"
 
     try:
-        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-        if not _is_utf8(content):
-            content = content.decode(errors="replace").encode()
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode(errors="replace").encode()
         header = content.split(b"\n", 1)[0].decode().rstrip("\r")
         delimiter = max(",\t;", key=header.count)
         names = [name.strip().strip('"') for name in header.split(delimiter)]
@@ -106,12 +102,8 @@ def _read_csv(path: Path) -> tuple[pa.Table, int]:
     return table, len(broken)
 
 
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _array(cells: pa.Array) -> Any:
+    return cells.to_numpy(zero_copy_only=False)
 
 
 def _without_missing(column: pa.Array) -> pa.Array:
@@ -131,10 +123,8 @@ def encode(train: Raw, test: Raw) -> tuple[Table, Table]:
     codes, coarse = (np.column_stack(columns) for columns in ([f.codes for f in found], [f.coarse for f in found]))
     numbers = [feature.number for feature in found if feature.number is not None]
     numeric = np.column_stack(numbers) if numbers else np.empty((len(codes), 0))
-    return (
-        Table(codes[:count], coarse[:count], numeric[:count], train.clicks),
-        Table(codes[count:], coarse[count:], numeric[count:], test.clicks),
-    )
+    whole: Any = Table(codes, coarse, numeric, np.concatenate([train.clicks, test.clicks]))
+    return Table(*(column[:count] for column in whole)), Table(*(column[count:] for column in whole))
 
 
 def features(cells: pa.Array, clicks: Floats) -> list[Feature]:
@@ -154,20 +144,15 @@ def features(cells: pa.Array, clicks: Floats) -> list[Feature]:
     if distinct <= FEW_VALUES:
         return [Feature(values, values, number)]
     coarse, count = quantile_codes(number, len(clicks)), len(clicks)
-    is_id = (
-        not unique
-        and _all_match(known, INTEGER)
-        and surprise(values[:count], clicks) < surprise(coarse[:count], clicks)
-    )
+    may_be_id = not unique and _all_match(known, INTEGER)
+    is_id = may_be_id and surprise(values[:count], clicks) < surprise(coarse[:count], clicks)
     return [Feature(values if is_id else coarse, coarse, number)]
 
 
 def _values(cells: pa.Array, known: pa.Array) -> Codes:
     """1 + place of each value among the known ones; 0 missing, −1 unknown."""
     place = pc.add(pc.fill_null(pc.index_in(cells, known.unique()), -2), 1)
-    return np.where(pc.is_null(cells).to_numpy(zero_copy_only=False), 0, place.to_numpy(zero_copy_only=False)).astype(
-        np.int64
-    )
+    return np.where(_array(pc.is_null(cells)), 0, _array(place)).astype(np.int64)
 
 
 def _as_codes(number: Floats) -> Codes:
@@ -181,7 +166,7 @@ def _all_match(known: pa.Array, pattern: str) -> bool:
 def _as_number(cells: pa.Array) -> Floats:
     """float64, NaN where a cell is missing, no number, or too large for one."""
     matching = pc.if_else(pc.match_substring_regex(cells, NUMBER), cells, None)
-    number = matching.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    number = _array(matching.cast(pa.float64()))
     return np.where(np.isfinite(number), number, np.nan)
 
 
@@ -207,7 +192,5 @@ def hours_of(cells: pa.Array, known: pa.Array) -> Floats | None:
 
 
 def _hours(moments: pa.Array) -> Floats:
-    whole = pc.fill_null(moments.cast(pa.timestamp("s"), safe=False).cast(pa.int64()), -1).to_numpy(
-        zero_copy_only=False
-    )
-    return np.where(pc.is_null(moments).to_numpy(zero_copy_only=False), np.nan, whole // 3600)
+    whole = _array(pc.fill_null(moments.cast(pa.timestamp("s"), safe=False).cast(pa.int64()), -1))
+    return np.where(_array(pc.is_null(moments)), np.nan, whole // 3600)

@@ -18,9 +18,7 @@ def add_verbs(verbs: Any) -> None:
     _day_verb(verbs, "demo", "a simulated day under every policy, and the revenue–retention frontier")
     simulate = _day_verb(verbs, "simulate", "one scenario under every policy, beside the most that was possible")
     simulate.add_argument("--scenario", default="normal", choices=SCENARIOS)
-    simulate.add_argument(
-        "--caps", action="store_true", help="keep frequency caps, and one ad of a category in a break"
-    )
+    simulate.add_argument("--caps", action="store_true", help="keep frequency caps and category separation")
     _day_verb(verbs, "frontier", "revenue against retention for κ, reserves, caps and thinning")
 
     replay = _verb(verbs, "replay", "pace one campaign through your own second-price auctions", _replay)

@@ -9,7 +9,6 @@ is thrown away on a difference that is chance. A boosted model alone needs long 
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 
@@ -39,21 +38,11 @@ def boosted(train: Table, test: Table) -> Floats:
 def crossed(train: Table, test: Table) -> tuple[Table, Table]:
     """Both tables with coarse codes and the most telling crosses of them."""
     own, of_others = cross(train.coarse, train.clicks, test.coarse)
-    return (
-        train._replace(codes=np.hstack([train.coarse, own])),
-        test._replace(codes=np.hstack([test.coarse, of_others])),
-    )
+    codes = np.hstack([train.coarse, own]), np.hstack([test.coarse, of_others])
+    return train._replace(codes=codes[0]), test._replace(codes=codes[1])
 
 
 MODELS = ("trees+crosses", "trees", "linear+crosses", "linear")
-
-
-class Blend(NamedTuple):
-    """Shares of the models by name, and the knots of the calibration."""
-
-    shares: dict[str, float]
-    x: Floats
-    y: Floats
 
 
 def margins_of(names: tuple[str, ...], train: Table, test: Table) -> dict[str, Floats]:
@@ -70,8 +59,8 @@ def margins_of(names: tuple[str, ...], train: Table, test: Table) -> dict[str, F
         return dict(zip(names, pool.map(ask, names), strict=True))
 
 
-def fit_predict(train: Table, test: Table) -> tuple[Floats, Blend]:
-    """Probabilities float64[n] for `test`, whose clicks are never looked at, and the blend that made them."""
+def fit_predict(train: Table, test: Table) -> tuple[Floats, dict[str, float]]:
+    """Probabilities float64[n] for `test`, whose clicks are never looked at, and the shares of the models."""
     count = len(train.clicks)
     fold = np.random.default_rng(SEED).permutation(count) % FOLDS
     out_of_fold, margins = np.empty((count, len(MODELS))), np.zeros((len(test.clicks), len(MODELS)))
@@ -84,7 +73,7 @@ def fit_predict(train: Table, test: Table) -> tuple[Floats, Blend]:
     shares = blend(out_of_fold, train.clicks)
     knots = calibration.fit(probability(out_of_fold @ shares), train.clicks)
     named = {name: float(share) for name, share in zip(MODELS, shares, strict=True)}
-    return calibration.apply_rows(*knots, probability(margins @ shares)), Blend(named, *knots)
+    return calibration.apply_rows(*knots, probability(margins @ shares)), named
 
 
 def blend(margins: Floats, clicks: Floats) -> Floats:

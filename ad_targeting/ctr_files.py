@@ -20,25 +20,18 @@ def ctr_files(train_path: str, test_path: str, label: str) -> dict[str, Any]:
     rows, ones = len(train.clicks), int(train.clicks.sum())
     if rows < FEWEST_ROWS or min(ones, rows - ones) < FEWEST_OF_A_CLASS:
         raise BadInput(
-            f"{train_path}: field {label!r}: {ones} ones in {rows} rows; expected at least {FEWEST_ROWS} rows "
-            f"and {FEWEST_OF_A_CLASS} of each class to learn from"
+            f"{train_path}: field {label!r}: {ones} ones in {rows} rows; expected at least {FEWEST_ROWS} rows, {FEWEST_OF_A_CLASS} a class"
         )
     for path, raw in ((train_path, train), (test_path, test)):
         if raw.left_out:
-            print(
-                f"{path}: left out {raw.left_out} rows of another width or without 0 or 1 in {label!r}", file=sys.stderr
-            )
+            print(f"{path}: left out {raw.left_out} rows of another width or without a 0/1 {label!r}", file=sys.stderr)
     warm_up()
     started = perf_counter()
     p, _ = fit_predict(*encode(train, test))
     seconds = perf_counter() - started
-    return {
-        "auc": calibration.auc(p, test.clicks),
-        "logloss": calibration.log_loss(p, test.clicks),
-        "ne": calibration.normalised_entropy(p, test.clicks),
-        "ece": calibration.calibration_error(p, test.clicks),
-        "fit_s": seconds,
-    }
+    c = calibration
+    measures = {"auc": c.auc, "logloss": c.log_loss, "ne": c.normalised_entropy, "ece": c.calibration_error}
+    return {name: measure(p, test.clicks) for name, measure in measures.items()} | {"fit_s": seconds}
 
 
 def warm_up() -> None:

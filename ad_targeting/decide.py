@@ -149,9 +149,7 @@ class Decider:
     def _again(self, record: Record) -> Chosen:
         """The choice of a record, made anew."""
         if record.policy != self.digest:
-            raise BadInput(
-                f"decision {record.decision}: made by policy {record.policy}, not {self.digest}; load that one"
-            )
+            raise BadInput(f"decision {record.decision}: made by policy {record.policy}, not by {self.digest}; load it")
         left = np.full(len(self._ids), np.iinfo(np.int64).max)
         for ad, micros in record.left:
             left[ad] = micros

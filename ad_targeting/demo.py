@@ -1,7 +1,6 @@
 """What `liner ad-targeting demo`, `simulate` and `frontier` show."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,13 +93,8 @@ def to_json(points: dict[str, list[f.Point]]) -> dict[str, Any]:
     policies = {name: [_as_json(point) for point in found] for name, found in points.items()}
     summary = f.summary(points)
     best = summary["beats_fill_all"]
-    return {
-        "points": policies[f.OURS],
-        "fill_all": policies[f.FILL][0],
-        "beats_fill_all": best and _as_json(best),
-        "equal_retention": summary["equal_retention"],
-        "policies": policies,
-    }
+    found = {"points": policies[f.OURS], "fill_all": policies[f.FILL][0], "beats_fill_all": best and _as_json(best)}
+    return found | {"equal_retention": summary["equal_retention"], "policies": policies}
 
 
 def _as_json(point: f.Point) -> dict[str, float]:
@@ -127,10 +121,7 @@ def print_frontier(points: dict[str, list[f.Point]]) -> None:
 
 def write(home: Path, points: dict[str, list[f.Point]]) -> list[Path]:
     """Write the frontier as SVG and JSON under `home`."""
-    files = {
-        "frontier.svg": frontier_svg(points),
-        "frontier.json": json.dumps(to_json(points), allow_nan=False),
-    }
+    files = {"frontier.svg": frontier_svg(points), "frontier.json": json.dumps(to_json(points), allow_nan=False)}
     for name, text in files.items():
         (home / name).write_text(text)
     return [home / name for name in files]
@@ -138,9 +129,7 @@ def write(home: Path, points: dict[str, list[f.Point]]) -> list[Path]:
 
 def frontier_svg(points: dict[str, list[f.Point]]) -> str:
     """Revenue over retention, a line a policy."""
-    fill = points[f.FILL][0].revenue
-    shown = (f.OURS, f.RESERVE, f.THINNING, f.CAP)
-    lines: dict[str, Sequence[tuple[float, float]]] = {
-        name: [(100 * p.retention, 100 * p.revenue / fill) for p in points[name]] for name in shown
-    }
+    fill, lines = points[f.FILL][0].revenue, dict[str, Any]()
+    for name in (f.OURS, f.RESERVE, f.THINNING, f.CAP):
+        lines[name] = [(100 * point.retention, 100 * point.revenue / fill) for point in points[name]]
     return line_plot("", Axis("listeners who stay half a year, %"), Axis("revenue, fill every slot = 100"), lines)

@@ -45,9 +45,7 @@ class Desk:
     def _answer(self, ask: Ask, left: Int64) -> bytes:
         if known := self.ledger.inside.known(ask.decision):
             if Request(*read_record(known).request).user != ask.request.user:
-                raise Conflict(
-                    f"decision {ask.decision!r}: stands for another listener's break; take an id of your own"
-                )
+                raise Conflict(f"decision {ask.decision!r}: stands for another listener's break; take another id")
             return known
         exposures = self.ledger.inside.exposures(ask.request.user, ask.day)
         met = {self._index[campaign]: count for campaign, count in exposures.items() if campaign in self._index}

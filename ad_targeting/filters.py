@@ -32,11 +32,8 @@ def build(campaigns: Campaigns) -> Bits:
     """The inverted lists uint64[sum of SIZES + 1, words] of all campaigns; the last is of those that may play without consent."""
     every_age = campaigns.ages == ALL_AGES
     harmless = every_age & (campaigns.category < SENSITIVE)  # for whom is under 18, or may be
-    rows = [
-        campaigns.countries == ALL_COUNTRIES,
-        *(_has(campaigns.countries, at) for at in range(len(CODES))),
-        harmless,
-    ]
+    everywhere = campaigns.countries == ALL_COUNTRIES
+    rows = [everywhere, *(_has(campaigns.countries, at) for at in range(len(CODES))), harmless]
     rows += [_has(campaigns.ages, at) if at >= ADULT else harmless for at in range(len(AGE_BANDS))]
     rows += [_has(campaigns.contexts, at) for at in range(len(CONTEXTS))]
     rows += [_has(campaigns.hours, at) for at in range(24)]
@@ -62,12 +59,9 @@ def eligible(lists: Any, starts: Any, ends: Any, request: Any, barred: Any, out:
     barred uint64[words]: campaigns that this user has had often enough.
     """
     found, moment = 0, request.moment
-    country, age, context = (
-        lists[COUNTRY + 1 + request.country],
-        lists[AGE + 1 + request.age],
-        lists[CONTEXT + request.context],
-    )
-    hour, rating, no_profile = lists[HOUR + request.hour], lists[RATING + request.rating], lists[NO_PROFILE]
+    country, age = lists[COUNTRY + 1 + request.country], lists[AGE + 1 + request.age]
+    context, no_profile = lists[CONTEXT + request.context], lists[NO_PROFILE]
+    hour, rating = lists[HOUR + request.hour], lists[RATING + request.rating]
     for word in range(len(barred)):
         left = country[word] & age[word] & context[word] & hour[word] & rating[word] & ~barred[word]
         if not request.consent:

@@ -59,13 +59,9 @@ def audience(market: Market, log: Log, spots: Spots, shadow: Floats) -> Audience
     value = np.where(unsold, remnant, spots.price * (1 - shadow[spots.ad]))
     order = np.argsort(user, kind="stable")
     who, count = np.unique(user, return_counts=True)
-    return Audience(
-        market.listeners.engagement[who],
-        market.stakes.sensitivity[who],
-        market.stakes.lifetime_value[who],
-        np.concatenate([[0], np.cumsum(count)]),
-        value[order],
-    )
+    first, stakes = np.concatenate([[0], np.cumsum(count)]), market.stakes
+    people = market.listeners.engagement[who], stakes.sensitivity[who], stakes.lifetime_value[who]
+    return Audience(*people, first, value[order])
 
 
 class Setting(NamedTuple):
@@ -83,12 +79,8 @@ def settings(people: Audience, seed: int) -> dict[str, list[Setting]]:
     rng = np.random.default_rng(np.random.SeedSequence([seed, 7]))
     noisy = np.exp(np.log(people.sensitivity) + rng.normal(0, NOISE, count))
     spread = float(np.log(people.sensitivity).var())
-    estimates = {
-        "noisy": noisy,
-        "mean": np.ones(count),
-        "shrunk": noisy ** (spread / (spread + NOISE**2)),
-        "true": people.sensitivity,
-    }
+    shrunk = noisy ** (spread / (spread + NOISE**2))
+    estimates = {"noisy": noisy, "mean": np.ones(count), "shrunk": shrunk, "true": people.sensitivity}
     reserves = np.quantile(people.pool, np.linspace(0, 0.9, 16)).tolist()
     found = {
         FILL: [Setting(0.0, zero)],
@@ -119,12 +111,11 @@ def summary(points: dict[str, list[Point]]) -> dict[str, Any]:
     levels = {}
     for gain in (0.02, 0.04, 0.06, 0.08):
         ours_at, reserve, cap = (revenue_at(points[name], fill.retention + gain) for name in (OURS, RESERVE, CAP))
-        levels[f"+{100 * gain:.0f} points"] = {
-            "retention": fill.retention + gain,
-            "revenue": ours_at and ours_at / fill.revenue,
+        over = {
             "over_reserve": ours_at and reserve and ours_at / reserve - 1,
             "over_cap": ours_at and cap and ours_at / cap - 1,
         }
+        levels[f"+{100 * gain:.0f} points"] = {"revenue": ours_at and ours_at / fill.revenue, **over}
     best = max(better, key=lambda point: point.revenue, default=None)
     return {"beats_fill_all": best, "equal_retention": levels}
 

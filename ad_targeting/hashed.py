@@ -15,15 +15,15 @@ BETA, L2 = 1.0, 1.0
 RATE, BIAS_RATE = 0.05, 0.1
 EPOCHS = 5
 
+Floats = NDArray[np.float64]
 Rows = NDArray[np.int32]  # [n, fields], cells of the table
 
 
 @njit(cache=True)
 def cell(field, code):  # type: ignore[no-untyped-def]
     """The cell of a field's value: `field` ≥ 0 and `code` are integers; int in [0, 1 << BITS)."""
-    mixed = (np.uint64(code) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(field) * np.uint64(
-        0xC2B2AE3D27D4EB4F
-    )
+    mixed = (np.uint64(code) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed += np.uint64(field) * np.uint64(0xC2B2AE3D27D4EB4F)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(32)
@@ -72,22 +72,11 @@ def _descend(rows, clicks, rate, epochs, state):  # type: ignore[no-untyped-def]
     return weight(bias_z, bias_n, BIAS_RATE)
 
 
-def fit(
-    rows: Rows, clicks: NDArray[np.float64], epochs: int = EPOCHS, rate: float = RATE
-) -> tuple[NDArray[np.float32], float]:
+def fit(rows: Rows, clicks: Floats, epochs: int = EPOCHS, rate: float = RATE) -> tuple[NDArray[np.float32], float]:
     """(weights float32[1 << BITS], bias) after `epochs` passes in the order of the rows."""
     state = np.zeros((1 << BITS, 2), np.float32)
     bias = _descend(rows, clicks, rate, epochs, state)
-    return _weights(state, rate), float(bias)
-
-
-@njit(cache=True, nogil=True)
-def _weights(state, rate):  # type: ignore[no-untyped-def]
-    weights = np.zeros(len(state), np.float32)
-    for i in range(len(state)):
-        if state[i, 1] > 0:
-            weights[i] = weight(state[i, 0], state[i, 1], rate)
-    return weights
+    return weight(state[:, 0], state[:, 1], rate).astype(np.float32), float(bias)
 
 
 @njit(cache=True)

@@ -10,7 +10,6 @@ sum that must not pass the budget is a CHECK of the schema, so that not even a w
 (the decision, its slot) is written in the same transaction too: recorded earlier, a crash would lose the movement, later, double it.
 """
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -18,7 +17,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple
 
-from ad_targeting.books import Balance, Books, explained
+from ad_targeting.books import Balance, Books, connect, explained
 from shared.clock import Clock
 from shared.errors import BadInput, NotFound
 
@@ -30,8 +29,7 @@ create table if not exists accounts (
     check (min(reserved, spent) >= 0 and reserved + spent <= budget)
 );
 create table if not exists decisions (
-    seq integer primary key, id text unique not null, user integer not null, day integer not null, moment integer not null,
-    record blob not null
+    seq integer primary key, id text unique not null, user integer, day integer, moment integer, record blob not null
 );
 create table if not exists reservations (
     decision text, slot integer, campaign integer not null, micros integer not null, until_ms integer not null,
@@ -96,9 +94,7 @@ class Ledger:
         """path: need not exist yet; clock: the server's, which alone says what has ended (devices' clocks are skewed)."""
         self.path, self._clock, self._lock = path, clock, RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection, reader = (
-            sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False) for _ in range(2)
-        )
+        self._connection, reader = connect(path), connect(path)
         with explained(self.path):
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
@@ -142,13 +138,11 @@ class Ledger:
     def sweep(self) -> int:
         """Release the reservations that have ended; how many there were."""
         with self.transaction() as now:
-            query = (
-                "select decision, slot, campaign, micros from reservations where state = 'reserved' and until_ms <= ?"
-            )
-            overdue = self._connection.execute(query, (now,)).fetchall()
-            for decision, slot, campaign, micros in overdue:
+            overdue = "from reservations where state = 'reserved' and until_ms <= ?"
+            rows = self.inside.rows(f"select decision, slot, campaign, micros {overdue}", now)
+            for decision, slot, campaign, micros in rows:
                 self._end(now, decision, slot, campaign, micros, "release")
-        return len(overdue)
+        return len(rows)
 
     def keep_prices(self, name: str, shadow: bytes) -> None:
         """Keep prices under their name, for whoever replays a decision made at them."""
@@ -160,7 +154,7 @@ class Ledger:
         balance = self._balance(campaign)
         in_force = max(micros, balance.budget - balance.free)
         self._execute("update accounts set budget = ? where campaign = ?", in_force, campaign)
-        self._audit(now, "budget", campaign, in_force - balance.budget)
+        self._audit(now, "budget", campaign, in_force - balance.budget, None, None)
         return in_force
 
     def _settle(self, report: Report, now: int) -> Outcome:
@@ -175,34 +169,25 @@ class Ledger:
         late = until <= now
         self._end(now, decision, slot, campaign, micros, "spend" if played and not late else "release")
         if not played:
-            self._execute(
-                "update exposures set count = count - 1 where campaign = ? and (user, day) ="
-                " (select user, day from decisions where id = ?)",
-                *(campaign, decision),
-            )
+            heard = "(user, day) = (select user, day from decisions where id = ?)"
+            self._execute(f"update exposures set count = count - 1 where campaign = ? and {heard}", campaign, decision)
         return Outcome.LATE if late and played else Outcome.SPENT if played else Outcome.RELEASED
 
     def _book(self, booking: Booking, now: int) -> Outcome:
         if known := self.inside.known(booking.decision):
             return Outcome.REPEATED if known == booking.record else Outcome.TAKEN
         for charge in booking.charges:
-            met = self._row(
-                "select 1 from exposures where user = ? and day = ? and campaign = ? and count >= ?",
-                *(booking.user, booking.day, charge.campaign, charge.cap),
-            )
-            if met or self._balance(charge.campaign).free < charge.micros:
-                return Outcome.CAPPED if met else Outcome.UNFUNDED
+            if self.inside.exposures(booking.user, booking.day).get(charge.campaign, 0) >= charge.cap:
+                return Outcome.CAPPED
+            if self._balance(charge.campaign).free < charge.micros:
+                return Outcome.UNFUNDED
         self._execute("insert into decisions values (null, ?, ?, ?, ?, ?)", *booking[:5])
         for slot, charge in enumerate(booking.charges):
             self._move(now, "reserve", charge.campaign, charge.micros, booking.decision, slot)
-            self._execute(
-                "insert into reservations values (?, ?, ?, ?, ?, 'reserved')",
-                *(booking.decision, slot, charge.campaign, charge.micros, now + RESERVATION_MS),
-            )
-            self._execute(
-                "insert into exposures values (?, ?, ?, 1) on conflict do update set count = count + 1",
-                *(booking.user, booking.day, charge.campaign),
-            )
+            reserved = (booking.decision, slot, charge.campaign, charge.micros, now + RESERVATION_MS)
+            self._execute("insert into reservations values (?, ?, ?, ?, ?, 'reserved')", *reserved)
+            heard = "insert into exposures values (?, ?, ?, 1) on conflict do update set count = count + 1"
+            self._execute(heard, booking.user, booking.day, charge.campaign)
         return Outcome.BOOKED
 
     def _end(self, now: int, decision: str, slot: int, campaign: int, micros: int, kind: str) -> None:
@@ -214,16 +199,12 @@ class Ledger:
     def _move(self, now: int, kind: str, campaign: int, micros: int, decision: str, slot: int) -> None:
         """Move money in the account and write the audit row of it."""
         reserved, spent = {"reserve": (1, 0), "spend": (-1, 1), "release": (-1, 0)}[kind]
-        self._execute(
-            "update accounts set reserved = reserved + ?, spent = spent + ? where campaign = ?",
-            *(reserved * micros, spent * micros, campaign),
-        )
+        moved = "update accounts set reserved = reserved + ?, spent = spent + ? where campaign = ?"
+        self._execute(moved, reserved * micros, spent * micros, campaign)
         self._audit(now, kind, campaign, micros, decision, slot)
 
-    def _audit(
-        self, now: int, kind: str, campaign: int, micros: int, decision: str | None = None, slot: int | None = None
-    ) -> None:
-        self._execute("insert into audit values (null, ?, ?, ?, ?, ?, ?)", now, kind, campaign, micros, decision, slot)
+    def _audit(self, *row: object) -> None:
+        self._execute("insert into audit values (null, ?, ?, ?, ?, ?, ?)", *row)
 
     def _balance(self, campaign: int) -> Balance:
         row = self._row("select campaign, budget, reserved, spent from accounts where campaign = ?", campaign)
@@ -257,6 +238,4 @@ class Ledger:
 def check_micros(field: str, micros: int) -> None:
     """BadInput unless it is a whole number of micros from 0 to MAX_MICROS."""
     if type(micros) is not int or not 0 <= micros <= MAX_MICROS:
-        raise BadInput(
-            f"{field} {micros!r}: expected whole micros from 0 to {MAX_MICROS} (2^53 - 1); a euro is 1000000"
-        )
+        raise BadInput(f"{field} {micros!r}: expected whole micros from 0 to {MAX_MICROS}; a euro is 1000000")

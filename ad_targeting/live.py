@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,15 +30,6 @@ PLAYED = 0.97
 FRAME_SECONDS = 0.15
 """A quarter of an hour of the played day takes at least so long, or nobody could watch."""
 log = logging.getLogger("liner.ad_targeting")
-
-
-class Explained(NamedTuple):
-    """A decision made again: its record, whether it came out byte by byte, every campaign's reason, and what became of its ads by slot."""
-
-    record: Record
-    identical: bool
-    reasons: list[Reasoned]
-    slots: dict[int, str]
 
 
 class Live:
@@ -75,8 +66,9 @@ class Live:
             desk = self.desk()
             return add_campaign(self.home, desk.decider.policy, desk.ledger, rule)
 
-    def explain(self, decision: str) -> Explained:
-        """Make a booked decision again, with the policy and the prices that made it."""
+    def explain(self, decision: str) -> tuple[Record, bool, list[Reasoned], dict[int, str]]:
+        """A booked decision made again, with the policy and the prices that made it: its record, whether it came out byte by byte, every
+        campaign's reason, and what became of its ads by slot."""
         desk = self.desk()
         ledger, now = desk.ledger, desk.decider
         line = ledger.books.record(decision)
@@ -85,7 +77,7 @@ class Live:
         policy = now.policy if record.policy == now.digest else policies.load(folder, record.policy)
         decider = Decider(policy, record.policy)
         decider.reprice(np.frombuffer(ledger.books.prices(record.prices), np.float64).copy())
-        return Explained(record, decider.replay(line) == line, decider.explain(record), ledger.books.slots(decision))
+        return record, decider.replay(line) == line, decider.explain(record), ledger.books.slots(decision)
 
     def pacing(self) -> dict[str, Any]:
         """What was spent by each quarter of an hour so far, all together and by campaign (largest budgets first), micros."""
@@ -105,8 +97,8 @@ class Live:
             "budget_micros": sum(balance.budget for balance in balances),
             "spent_micros": curves.sum(axis=0).tolist(),
             "campaigns": [
-                {"campaign_id": balance.campaign, "budget_micros": balance.budget, "spent_micros": curve}
-                for balance, curve in zip(balances, curves.tolist(), strict=True)
+                {"campaign_id": number, "budget_micros": budget, "spent_micros": curve}
+                for (number, budget, _, _), curve in zip(balances, curves.tolist(), strict=True)
             ],
         }
 
@@ -121,8 +113,10 @@ class Live:
         """Whether the day may be played: not while it is."""
         with self._lock:
             self.desk()
-            begun, self.playing, self._moment = not self.playing, True, self._day
-        return begun
+            if self.playing:
+                return False
+            self.playing, self._moment = True, self._day
+        return True
 
     def play_day(self, wait: Callable[[float], Any]) -> None:
         """After `begin`: play the published day from full budgets; `wait` sleeps between quarters of an hour. Errors are logged."""
@@ -155,19 +149,16 @@ class Live:
     def _reprice(self, pacer: Pacer, quarter: int, seen: Breaks) -> None:
         """New prices for the campaigns with which the day began; one that was added meanwhile keeps its own."""
         desk, old = self.desk(), pacer.shadow.size
-        balances = {balance.campaign: balance for balance in desk.ledger.books.balances()}
-        mine = [balances[campaign] for campaign in desk.decider.policy.campaigns.campaign_id[:old].tolist()]
-        money, left = (np.array(column) for column in zip(*((each.budget, each.free) for each in mine), strict=True))
+        mine = desk.ledger.books.balances()[:old]  # by id; what is added has a higher one
+        money, left = np.array([each.budget for each in mine]), np.array([each.free for each in mine])
         prices = pacer.prices(Now(quarter * 15, money, left, seen))
         desk.reprice(np.append(prices, desk.decider.policy.shadow[old:]))
 
     def _serve(self, breaks: Breaks, rows: range) -> None:
         """Decide, book and settle some breaks of the day."""
-        desk, asks = self.desk(), []
-        for row in rows:
-            request = Request(row, *(int(column[row]) for column in breaks[:-1]))
-            asks.append(Ask(f"day-{row}", request, local_day(request)))
-        dice = np.random.default_rng(np.random.SeedSequence([rows.start, 97]))
+        desk, dice = self.desk(), np.random.default_rng(np.random.SeedSequence([rows.start, 97]))
+        requests = [Request(row, *(int(column[row]) for column in breaks[:-1])) for row in rows]
+        asks = [Ask(f"day-{request.break_id}", request, local_day(request)) for request in requests]
         records = [read_record(line) for line in desk.answer(asks)]
         slots = [(record.decision, slot) for record in records for slot in range(len(record.played))]
         desk.ledger.settle([Report(decision, slot, bool(dice.random() < PLAYED)) for decision, slot in slots])

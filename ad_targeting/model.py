@@ -29,7 +29,13 @@ CROSSED = 4
 """The first so many are also crossed with the campaign."""
 MAINS = len(VALUES) + 2
 ROUNDS = 60
-CAUTIOUS = {"learning_rate": 0.03, "num_leaves": 7, "min_data_in_leaf": 2_000, "lambda_l2": 50.0, "num_threads": 1}
+CAUTIOUS: dict[str, Any] = {
+    "learning_rate": 0.03,
+    "num_leaves": 7,
+    "min_data_in_leaf": 2_000,
+    "lambda_l2": 50.0,
+    "num_threads": 1,
+}
 START = np.concatenate([[0], np.cumsum(VALUES)])
 """Where each field begins in a row of weights."""
 
@@ -116,11 +122,8 @@ def unroll(weights: NDArray[np.float32], campaigns: Campaigns) -> tuple[NDArray[
     of_request = [[hashed.cell(field, code) for code in range(count)] for field, count in enumerate(VALUES.tolist())]
     rows = []
     for number, category in zip(campaigns.campaign_id.tolist(), campaigns.category.tolist(), strict=True):
-        crosses = [
-            weights[hashed.cell(MAINS + field, (number << 8) | code)]
-            for field in range(CROSSED)
-            for code in range(VALUES[field])
-        ]
+        pairs = [(MAINS + field, number << 8 | code) for field in range(CROSSED) for code in range(VALUES[field])]
+        crosses = [weights[hashed.cell(*pair)] for pair in pairs]
         rows.append([weights[hashed.cell(6, number)] + weights[hashed.cell(7, category)], *crosses])
     width = 1 + int(START[CROSSED])
     return weights[np.concatenate(of_request)], np.array(rows, np.float32).reshape(len(rows), width)
@@ -137,15 +140,7 @@ def fit(early: tuple[Codes, Floats], late: tuple[Codes, Floats], campaigns: Camp
     margins = hashed.score(hashed.cells(late[0]), weights, bias)
     x = np.column_stack([late[0][:, : len(VALUES)], late[0][:, len(VALUES) + 1], margins])
     even, odd = np.arange(0, len(x), 2), np.arange(1, len(x), 2)
-    grown = _grow(x[even], late[1][even], margins[even])
+    grown = trees.fit(x[even], late[1][even], ROUNDS, margins[even], **CAUTIOUS)
     sums, truth = margins[odd] + trees.score_rows(grown, x[odd]), late[1][odd]
     knots = [np.stack(calibration.fit(_logistic(margin), truth)) for margin in (margins[odd], sums)]
     return Model(*unroll(weights, campaigns), np.array([bias]), grown, *knots)
-
-
-def _grow(x: Floats, responses: Floats, margins: Floats) -> Trees:
-    """Trees whose sum is to be added to the margins."""
-    import lightgbm
-
-    rows = lightgbm.Dataset(x, responses, init_score=margins)
-    return trees.flatten(lightgbm.train(trees.SETTINGS | CAUTIOUS, rows, ROUNDS).model_to_string())

@@ -106,9 +106,7 @@ class Pacer:
         whole = np.bincount(ad, price * weight[position - first], self.anchor.size)
         part = dual(log, self.anchor, self.group, self.anchor, floor).spend
         usual = log.breaks.moment.size / weight.sum()
-        few = (
-            CREDIT * whole.sum() / max(position.size, 1)
-        )  # so many impressions' worth is believed beside what was counted
+        few = CREDIT * whole.sum() / max(position.size, 1)  # so much money is believed beside what was counted
         share: Floats = (part + few * usual) / (whole + few)
         return share
 
@@ -120,10 +118,8 @@ class Pacer:
         then = slice(int(np.searchsorted(self.minute, now.minute - RECENT)), first)
         lately = slice(int(np.searchsorted(today.moment, today.moment[-1:].max(initial=0) - RECENT * 60_000)), None)
         fading = np.exp(-(self.minute[first:] - now.minute) / FADING)
-        for here, before, values in (
-            (today.country, usual.country, len(CODES)),
-            (today.context, usual.context, len(CONTEXTS)),
-        ):
+        by = (today.country, usual.country, len(CODES)), (today.context, usual.context, len(CONTEXTS))
+        for here, before, values in by:
             seen = np.bincount(here[lately], minlength=values) + PRIOR
             ratio = seen / (np.bincount(before[then], minlength=values) * weight[0] + PRIOR)
             weight *= ratio[before[first:]] ** fading
@@ -133,9 +129,13 @@ class Pacer:
 def _curve(planned: Spots, minute: Any, ads: int) -> Floats:
     """float64[MINUTES + 1, ads]: share of its day's spending that a campaign had spent by each minute; even where it spends nothing."""
     spent = np.bincount((minute[planned.position] + 1) * ads + planned.ad, planned.price, (MINUTES + 1) * ads)
-    spent = np.cumsum(spent.reshape(MINUTES + 1, ads), axis=0)
-    even = np.arange(MINUTES + 1)[:, None] / MINUTES
-    return np.where(spent[-1] > 0, spent / np.maximum(spent[-1], 1), even)
+    return shares(spent.reshape(MINUTES + 1, ads))
+
+
+def shares(by_minute: Any) -> Floats:
+    """Of the day's sum, by each minute, of columns [MINUTES + 1, ads]; even where there is none."""
+    upto, even = np.cumsum(by_minute, axis=0), np.arange(MINUTES + 1)[:, None] / MINUTES
+    return np.where(upto[-1] > 0, upto / np.maximum(upto[-1], 1), even)
 
 
 def minutes(moment: Any) -> Any:

@@ -7,9 +7,8 @@ budget that had come of yesterday's breaks in which it may play. Gains were tune
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from ad_targeting.pacing import MINUTES, Floats, Now, Pacer, Policy, minutes
+from ad_targeting.pacing import MINUTES, Floats, Now, Pacer, Policy, minutes, shares
 from ad_targeting.records import Log
 
 PID_GAIN, PID_MEMORY, DESCENT_COLD, DESCENT_WARM = 4.0, 0.3, 6.0, 1.5
@@ -40,18 +39,8 @@ def pacing(pacer: Pacer) -> Policy:
 
 def supply_curve(log: Log, ads: int) -> Floats:
     """float64[MINUTES + 1, ads]: share of an ad's breaks that had come by each minute; even where it had none."""
-    came = _supply(minutes(log.breaks.moment), log.first, log.ad, np.zeros((MINUTES + 1, ads)))
-    total = np.cumsum(came, axis=0)
-    even = np.arange(MINUTES + 1)[:, None] / MINUTES
-    return np.where(total[-1] > 0, total / np.maximum(total[-1], 1), even)
-
-
-@njit(cache=True, nogil=True)
-def _supply(minute: Any, first: Any, ad: Any, came: Any) -> Any:
-    for b in range(minute.size):
-        for k in range(first[b], first[b + 1]):
-            came[minute[b] + 1, ad[k]] += 1
-    return came
+    minute = np.repeat(minutes(log.breaks.moment) + 1, np.diff(log.first))
+    return shares(np.bincount(minute * ads + log.ad, minlength=(MINUTES + 1) * ads).reshape(MINUTES + 1, ads))
 
 
 def throttling(plan: Floats) -> Policy:

@@ -35,7 +35,11 @@ def publish(home: Path, market: Market, yesterday: Log, shadow: Floats, reserve:
     learnt, terms = model.fit(early, late, campaigns), np.array([reserve, kappa], np.float64)
     log = learn.repriced(yesterday, campaigns, learnt)
     solved = solve(log, campaigns.budget, campaigns.category, reserve + kappa * log.breaks.churn, shadow, ROUNDS)
-    policy = Policy(campaigns, solved.shadow, terms, _churn(yesterday, market), np.array([DEMO_NOW]), learnt)
+    churn = np.full(
+        market.listeners.age.size + 1, log.breaks.churn.mean()
+    )  # of who was silent yesterday, and of strangers
+    churn[log.breaks.user] = log.breaks.churn
+    policy = Policy(campaigns, solved.shadow, terms, churn, np.array([DEMO_NOW]), learnt)
     folder = folder_of(home)
     name = save(folder / "policies", policy)
     quarter = yesterday.breaks.moment % DAY_MS // QUARTER_MS
@@ -63,14 +67,6 @@ def add_campaign(home: Path, policy: Policy, ledger: Ledger, rule: Any) -> str:
     grown = policy._replace(campaigns=Campaigns(*columns), shadow=np.append(policy.shadow, 0.0), model=learnt)
     ledger.set_budgets({campaign: int(new.budget[0])})
     return save(folder_of(home) / "policies", grown)
-
-
-def _churn(yesterday: Log, market: Market) -> Floats:
-    """Churn price by listener, where yesterday showed one, else the mean; the mean last, for strangers."""
-    breaks = yesterday.breaks
-    churn = np.full(market.listeners.age.size + 1, breaks.churn.mean())
-    churn[breaks.user] = breaks.churn
-    return churn
 
 
 def folder_of(home: Path) -> Path:

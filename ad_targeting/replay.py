@@ -198,15 +198,9 @@ def threshold(curve: NDArray[np.float64], rate: float) -> float:
     return float(len(curve) - 1 - place + min(inside, 1.0))
 
 
-POLICIES: dict[str, Policy] = {
-    "constant_bid": constant_bid,
-    "static_price": static,
-    "linear_bid": linear_bid,
-    "dual_descent": dual_descent,
-    "pid": pid,
-    "resolve": resolve,
-}
 OURS = "resolve"
+POLICIES: dict[str, Policy] = {"constant_bid": constant_bid, "static_price": static, "linear_bid": linear_bid}
+POLICIES |= {"dual_descent": dual_descent, "pid": pid, OURS: resolve}
 
 
 def replay(train: Log, log: Log, budget: int, policy: str) -> Result:

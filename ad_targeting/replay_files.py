@@ -74,9 +74,7 @@ def read_shares(text: str) -> dict[str, Fraction]:
         except (ValueError, ZeroDivisionError):
             share = Fraction(0)
         if not 0 < share <= 1:
-            raise BadInput(
-                f"--budget-share {part!r}: expected fractions of the log's cost such as 1/4,1/8, above 0 and at most 1"
-            )
+            raise BadInput(f"--budget-share {part!r}: expected fractions such as 1/4,1/8, above 0 and at most 1")
         found[part] = share
     return found
 

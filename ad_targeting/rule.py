@@ -15,10 +15,7 @@ from ad_targeting.records import ADULT, ALL_AGES, ALL_COUNTRIES, SENSITIVE, Reas
 INLINED: dict[str, Any] = {"cache": True, "nogil": True, "forceinline": True, "_nrt": False}
 """Inlined, and without counting references to arrays, which costs more than helpers this small; they may not allocate."""
 
-SERVED, FLIGHT, COUNTRY, CONTEXT, HOUR = (
-    int(r) for r in (Reason.SERVED, Reason.FLIGHT, Reason.COUNTRY, Reason.CONTEXT, Reason.HOUR)
-)
-AGE, CONSENT, MINOR, SAFETY = (int(r) for r in (Reason.AGE, Reason.CONSENT, Reason.MINOR, Reason.SAFETY))
+SERVED, FLIGHT, COUNTRY, CONTEXT, HOUR, AGE, CONSENT, MINOR, SAFETY = map(int, tuple(Reason)[: Reason.SAFETY + 1])
 EVERY_AGE, EVERY_COUNTRY = int(ALL_AGES), int(ALL_COUNTRIES)
 
 
@@ -32,13 +29,11 @@ def in_mask(mask: Any, value: Any) -> Any:
 def fits(campaigns: Any, ad: Any, request: Any) -> int:
     """The Reason why a campaign may not play to a request, from what does not change with the day's spending; SERVED when it may."""
     reason = SERVED
-    ages = int(campaigns.ages[ad])
+    countries, ages = int(campaigns.countries[ad]), int(campaigns.ages[ad])
     minor = request.age < ADULT
     if request.moment < campaigns.starts[ad] or request.moment >= campaigns.ends[ad]:
         reason = FLIGHT
-    elif int(campaigns.countries[ad]) != EVERY_COUNTRY and (
-        request.country < 0 or not in_mask(campaigns.countries[ad], request.country)
-    ):
+    elif countries != EVERY_COUNTRY and (request.country < 0 or not in_mask(countries, request.country)):
         reason = COUNTRY
     elif not in_mask(campaigns.contexts[ad], request.context):
         reason = CONTEXT

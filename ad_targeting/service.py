@@ -17,10 +17,10 @@ from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
 from ad_targeting.ask import BreakRequest, to_ask
-from ad_targeting.decide import Record, read_record
+from ad_targeting.decide import Reasoned, Record, read_record
 from ad_targeting.desk import Desk
 from ad_targeting.ledger import MAX_MICROS, Report
-from ad_targeting.live import Explained, Live
+from ad_targeting.live import Live
 from ad_targeting.publish import folder_of
 from ad_targeting.records import RATINGS, Reason
 from shared.bootstrap import Engines
@@ -32,6 +32,7 @@ from shared.world.schema import AGE_BANDS
 Decision = Annotated[str, InPath(max_length=64)]
 Campaign = Annotated[int, InPath(ge=0, lt=1 << 31)]
 SHOWN = 30
+Explained = tuple[Record, bool, list[Reasoned], dict[int, str]]
 
 
 class Event(BaseModel, extra="forbid"):
@@ -160,22 +161,22 @@ def brief(record: Record) -> dict[str, Any]:
 
 def explained(desk: Desk, found: Explained) -> dict[str, Any]:
     """A decision with every campaign's reason, the played and the nearest losers first."""
+    record, identical, reasons, slots = found
     columns = desk.decider.policy.campaigns
-    category = dict(zip(columns.campaign_id.tolist(), columns.category.tolist(), strict=True))
-    rows = sorted(found.reasons, key=lambda each: (each.reason is not Reason.SERVED, -each.value, each.campaign_id))
-    reasons = [
+    category = dict(zip(columns.campaign_id.tolist(), (CATEGORIES[at] for at in columns.category), strict=True))
+    rows = [
         {
-            "campaign": each.campaign_id, "category": CATEGORIES[category[each.campaign_id]] if each.campaign_id in category else None,
-            "reason": each.reason.name, "because": each.reason.because, "price_micros": each.price, "value_micros": each.value,
+            "campaign": each.campaign_id, "category": category.get(each.campaign_id), "reason": each.reason.name,
+            "because": each.reason.because, "price_micros": each.price, "value_micros": each.value,
         }
-        for each in rows
+        for each in sorted(reasons, key=lambda each: (each.reason is not Reason.SERVED, -each.value, each.campaign_id))
     ]  # fmt: skip
-    about = {"policy": found.record.policy, "prices": found.record.prices, "replays_identically": found.identical}
-    return {**brief(found.record), **about, "instead": instead(found), "slots": found.slots, "campaigns": reasons}
+    about = {"policy": record.policy, "prices": record.prices, "replays_identically": identical, "slots": slots}
+    return {**brief(record), **about, "instead": instead(found), "campaigns": rows}
 
 
 def instead(found: Explained) -> str | None:
     """What plays when no ad does: silence where someone would have paid, but not enough; else a house ad."""
-    if found.record.played:
+    if found[0].played:
         return None
-    return "silence" if any(each.reason is Reason.FLOOR for each in found.reasons) else "house ad"
+    return "silence" if any(each.reason is Reason.FLOOR for each in found[2]) else "house ad"

@@ -52,9 +52,7 @@ def parse(rule: Any, where: str) -> tuple[int, ...]:
         raise BadInput(f"{where}: expected an object with the fields {', '.join(FIELDS)}, not {rule!r}")
     for field in rule:
         if field not in FIELDS:
-            raise BadInput(
-                f"{where}: field {field!r} cannot be set or targeted; the list is closed: {', '.join(FIELDS)}"
-            )
+            raise BadInput(f"{where}: field {field!r}: cannot be targeted; the list is closed: {', '.join(FIELDS)}")
     values = tuple(_value(rule.get(field), f"{where}: {field}", *spec[:2]) for field, spec in FIELDS.items())
     if values[5] >= values[6]:
         raise BadInput(f"{where}: ends_ms {values[6]}: expected after starts_ms {values[5]}; swap or correct")
@@ -71,9 +69,7 @@ def _value(value: Any, what: str, kind: str, allowed: Sequence[Any]) -> int:
         if value is None:
             return (1 << len(allowed)) - 1
         if not isinstance(value, list) or not value:
-            raise BadInput(
-                f"{what} {value!r}: expected a list of at least one value; leave the field out for everybody"
-            )
+            raise BadInput(f"{what} {value!r}: expected a list of at least one value; for everybody leave it out")
         names = allowed[ADULT:] if allowed is AGE_BANDS else allowed
         return sum({1 << allowed.index(_member(each, what, names)) for each in value})
     return allowed.index(_member(value, what, allowed))

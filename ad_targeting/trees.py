@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "verbose": -1,
 }
 ROUNDS = 150
+Floats = NDArray[np.float64]
 ROWS_PER_LEAF, FEWEST_LEAVES, MOST_LEAVES = 2_500, 4, 63
 ROWS_PER_THREAD = 50_000  # below so many rows a second thread costs more than it brings
 
@@ -48,19 +49,19 @@ class Trees(NamedTuple):
     value: NDArray[np.float64]  # [leaves]
 
 
-def train(x: NDArray[np.float64], clicks: NDArray[np.float64], rounds: int = ROUNDS, **changes: Any) -> Any:
-    """A LightGBM booster on features float64[n, features]; NaN is missing."""
+def train(x: Floats, clicks: Floats, rounds: int = ROUNDS, margins: Floats | None = None, **changes: Any) -> Any:
+    """A LightGBM booster on features float64[n, features]; NaN is missing. margins float64[n]: what the trees are to be added to."""
     import lightgbm
 
     threads = min(cores(), 1 + len(x) // ROWS_PER_THREAD)
     leaves = min(max(len(x) // ROWS_PER_LEAF, FEWEST_LEAVES), MOST_LEAVES)
     settings = SETTINGS | {"num_threads": threads, "num_leaves": leaves} | changes
-    return lightgbm.train(settings, lightgbm.Dataset(x, clicks), rounds)
+    return lightgbm.train(settings, lightgbm.Dataset(x, clicks, init_score=margins), rounds)
 
 
-def fit(x: NDArray[np.float64], clicks: NDArray[np.float64], rounds: int = ROUNDS) -> Trees:
+def fit(x: Floats, clicks: Floats, rounds: int = ROUNDS, margins: Floats | None = None, **changes: Any) -> Trees:
     """`train` and `flatten` in one."""
-    return flatten(train(x, clicks, rounds).model_to_string())
+    return flatten(train(x, clicks, rounds, margins, **changes).model_to_string())
 
 
 def flatten(model: str) -> Trees:
@@ -70,9 +71,7 @@ def flatten(model: str) -> Trees:
         raise ValueError("a tree with categorical splits or linear leaves; train on numbers, with constant leaves")
 
     def column(name: str, kind: type) -> Any:
-        return np.concatenate(
-            [np.array(tree[name].split(), kind) if tree.get(name) else np.empty(0, kind) for tree in trees]
-        )
+        return np.concatenate([np.array(tree.get(name, "").split(), kind) for tree in trees])
 
     nodes = np.array([int(tree["num_leaves"]) - 1 for tree in trees])
     starts = np.cumsum(nodes) - nodes

@@ -41,9 +41,8 @@ def make_log(market: Market, day: int, shock: str = "") -> Log:
     """The log of a day: 0 is the demos' Monday, -1 the day before."""
     drawn = ads.make_breaks(market.listeners, market.seed, day, market.slots, shock)
     people, user = market.listeners, drawn.user
-    churn = market.stakes.lifetime_value[user] * ads_churn.marginal_hazard(
-        people.engagement[user], market.stakes.sensitivity[user]
-    )
+    hazard = ads_churn.marginal_hazard(people.engagement[user], market.stakes.sensitivity[user])
+    churn = market.stakes.lifetime_value[user] * hazard
     breaks = Breaks(
         drawn.moment, user, people.country[user], people.age[user], drawn.context, drawn.hour, drawn.rating,
         people.consent[user], drawn.slots, churn,

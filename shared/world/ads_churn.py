@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.world.ads import make_listeners
 from shared.world.rng import generator
 
 Floats = NDArray[np.float64]
@@ -75,3 +76,33 @@ def marginal_hazard(engagement: Floats, sensitivity: Floats) -> Floats:
     ads_of_load = 60 * np.maximum(engagement, 0.05)  # ads in two months that make one ad an hour
     hazard: Floats = leave * (1 - leave) * LOGIT_PER_AD * sensitivity / ads_of_load
     return hazard
+
+
+class LoadExperiment(NamedTuple):
+    """Free listeners, a twentieth of them with a randomised ad load; what is recorded [n], and what is hidden."""
+
+    randomised: NDArray[np.bool_]
+    load: Floats  # ads an hour
+    left: Floats  # 0 or 1, within two months
+    hours: Floats  # of the first month ÷ those of the month before
+    before: Floats  # log2 of the hours a day in the month before, as measured
+    engagement: Floats  # hidden
+    sensitivity: Floats  # hidden
+
+    def true_slope(self) -> float:
+        """Of the line through the mean true chance to leave at each randomised load."""
+        loads, shape = np.unique(self.load[self.randomised]), self.engagement.shape
+        chances = [leave_probability(np.full(shape, load), self.engagement, self.sensitivity) for load in loads]
+        return float(np.polyfit(loads, [chance.mean() for chance in chances], 1)[0])
+
+
+def make_experiment(seed: int, listeners: int) -> LoadExperiment:
+    """An experiment with about so many free listeners."""
+    engagement, rng = make_listeners(seed, int(listeners / 0.4)).engagement, generator(seed, "ads/load-experiment")
+    sensitivity, count = make_stakes(seed, engagement).sensitivity, engagement.size
+    randomised = rng.random(count) < 0.05
+    load = np.where(randomised, randomised_load(rng, count), observed_load(rng, engagement))
+    left = rng.random(count) < leave_probability(load, engagement, sensitivity)
+    month = hours_factor(load, sensitivity, 1.0) * rng.lognormal(0, 0.4, count)
+    before = np.log2(np.maximum(engagement, 0.05)) + rng.normal(0, 0.5, count)
+    return LoadExperiment(randomised, load, left.astype(np.float64), month, before, engagement, sensitivity)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ad_targeting.churn import dose_response, slope
-from ad_targeting.churn_worlds import make_world, read, report
+from ad_targeting.churn_worlds import read, report
 from shared.cli import main
+from shared.world.ads_churn import make_experiment
 
 WORLDS = 40  # the bench counts 100 larger ones
 
@@ -32,7 +33,7 @@ def test_a_known_proxy_does_not_cure_the_naive_estimate(found):
 
 
 def test_the_placebo_unmasks_what_was_no_lot():
-    seen = read(make_world(3, 20_000))
+    seen = read(make_experiment(3, 20_000))
     assert seen["placebo"].low < 0 < seen["placebo"].high
     assert seen["naive_placebo"].low > 0.5
 

@@ -241,7 +241,7 @@ def test_a_table_without_numbers_and_with_one_column():
     table = Table(codes, codes, np.empty((300, 0)), clicks)
     p, found = fit_predict(table, table)
     assert p[codes[:, 0] == 2].mean() > p[codes[:, 0] == 0].mean()
-    assert sum(found.shares.values()) == pytest.approx(1)
+    assert sum(found.values()) == pytest.approx(1)
 
 
 def test_a_test_file_that_lacks_a_column():

@@ -212,7 +212,7 @@ def test_the_day_is_played_through_the_same_desk(home):
     assert 0.2 < pacing["spent_micros"][-1] / pacing["budget_micros"] <= 1
     assert pacing["spent_micros"][-1] == sum(balance.spent for balance in desk.ledger.books.balances())
     newest = [live.explain(json.loads(line)["decision"]) for line in desk.ledger.books.newest(5)]
-    assert all(found.identical for found in newest)
+    assert all(identical for _, identical, _, _ in newest)
     live.close()
 
 
