@@ -22,7 +22,7 @@ POLL_MS = 200
 
 def work(engines: Engines, run: Run, rules: Rules, finished: Callable[[], bool]) -> None:
     """Be one member of the group until `finished()`; leaving hands the partitions over at once."""
-    consumer = Consumer(engines.log, run, rules, engines.clock)
+    consumer, stamps = Consumer(engines.log, run, rules, engines.clock), dict[int, list[int]]()
     subscription = engines.log.subscribe(run.topic, GROUP, consumer.assign, consumer.revoke)
     try:
         while not finished():
@@ -34,20 +34,27 @@ def work(engines: Engines, run: Run, rules: Rules, finished: Callable[[], bool])
                 if finals(own.position.watermark, rules) > begun:
                     own.store.snapshot(run.snapshots / own.store.path.name)
             if 0 in consumer.owned:  # also when nothing came: what makes a week final may have gone to another member
-                close_all(engines, run, rules)
+                close_all(engines, run, rules, stamps)
         if 0 in consumer.owned:
-            close_all(engines, run, rules)
+            close_all(engines, run, rules, stamps)
     finally:
         subscription.close()
 
 
-def close_all(engines: Engines, run: Run, rules: Rules) -> list[Revision]:
-    """Close what is due over the files of all partitions, whoever owns them."""
+def close_all(engines: Engines, run: Run, rules: Rules, stamps: dict[int, list[int]] | None = None) -> list[Revision]:
+    """Close what is due over the files of all partitions, whoever owns them; `stamps` as in `close_weeks`, kept by the caller."""
     stores = open_stores(run)
     try:
         if len(stores) < engines.log.partitions(run.topic):
             return []  # a partition that nobody has begun yet may hold any play
-        return close_weeks(stores, engines.lake, run.dataset, stream_clock(engines.log, run, stores), rules, {})
+        return close_weeks(
+            stores,
+            engines.lake,
+            run.dataset,
+            stream_clock(engines.log, run, stores),
+            rules,
+            {} if stamps is None else stamps,
+        )
     finally:
         for store in stores:
             store.close()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from charts import dedupe
 from charts.records import COUNTS, Ints, Rows
 from shared.clock import DAY_MS
+from shared.errors import LinerError
 
 KEYS = ("day", "country", "artist_id")
 
@@ -46,7 +47,14 @@ def add_counts(parts: Sequence[pa.RecordBatch], keys: tuple[str, ...] = KEYS) ->
 
 
 def _table(entries: int) -> tuple[Ints, Ints, NDArray[np.uint32]]:
-    """Room for so many: key int64[n, 3] (day, country, artist), total int64[n, 2] (units, plays), and slots at most half full."""
+    """Room for so many: key int64[n, 3] (day, country, artist), total int64[n, 2] (units, plays), and slots at most half full.
+
+    LinerError when that is more than a slot can name.
+    """
+    if entries > dedupe.LARGEST:
+        raise LinerError(
+            f"{entries:,} counts at once: a table holds {dedupe.LARGEST:,}; add them up a country or a day at a time"
+        )
     return np.empty((entries, 3), np.int64), np.empty((entries, 2), np.int64), np.zeros(max(16, 2 * entries), np.uint32)
 
 

@@ -130,7 +130,7 @@ def _known_columns(file: Path, table: pa.Table) -> pa.Table:
     chosen = [*wanted, *(["track_ms"] if "track_ms" in found and not scrobbles else [])]
     columns = {name: _plain(table[found[name]]) for name in chosen}
     if found["artist_ids"].lower() in ("artist_ids", "artists") and kinds.is_string(columns["artist_ids"].type):
-        columns["artist_ids"] = pc.split_pattern_regex(columns["artist_ids"], r"[;|]")
+        columns["artist_ids"] = pc.split_pattern_regex(pc.utf8_trim(columns["artist_ids"], " ;|"), r"[;|]")
     return pa.table(columns)
 
 
@@ -182,9 +182,15 @@ def _to_plays(tables: list[pa.Table], broken: int) -> Input:
         "track_ms": _milliseconds(track_ms),
     }
     batch = pa.RecordBatch.from_arrays([columns[name] for name in PLAYS.names], schema=PLAYS)
-    if scrobbles:  # an export is a history, often newest first; its order is no order of arrival
+    if scrobbles or _newest_first(batch.column("started_at")):  # a history's order is no order of arrival
         batch = batch.take(pc.sort_indices(batch.column("started_at")))
     return Input(batch, broken, artist_names, event_names)
+
+
+def _newest_first(moments: pa.Array) -> bool:
+    """Whether more rows begin before the one above them than after it: in that order all but the last year would be too late."""
+    steps = np.diff(moments.drop_null().cast(pa.int64()).to_numpy())
+    return int((steps < 0).sum()) > int((steps > 0).sum())
 
 
 def _as_plays(table: pa.Table, moments: pa.Array) -> pa.Table:

@@ -174,13 +174,15 @@ class Consumer:
     def _count(self, own: Partition, received: Sequence[Message]) -> None:
         """Decode → step → commit, up to the first message after which a week is final."""
         plays, dead, end = _decoded(received, own.position.watermark, self.rules, self.clock())
-        delta = step(own.segments, plays, own.position.watermark, self.rules, self.clock())
         try:
+            delta = step(own.segments, plays, own.position.watermark, self.rules, self.clock())
             own.store.commit(own.position.next_offset, end, delta, dead, self.rules)
-        except LinerError as error:
-            own.segments.clear()  # what is in memory is not the state
-            if not isinstance(error, Conflict):
-                raise
+        except Conflict:
+            own.segments.clear()  # another owns the partition: what is in memory is not the state
+            return
+        except BaseException:
+            own.segments.clear()
+            raise
         finally:
             own.position = own.store.position()
         for week in own.segments.keys() - delta.weeks.keys():

@@ -30,13 +30,14 @@ def run_files(engines: Engines, path: str) -> dict[str, Any]:
     The same files give the same run, which goes on where an interrupted one stopped.
     """
     given = read_files(path)
-    run = Run(_digest(given), engines.settings.home)
+    rules = Rules()
+    run = Run(_digest(given, rules), engines.settings.home)
     _set_clock(engines)
     for what, texts in (("artists", given.artists), ("events", given.events)):
         if texts is not None:
             publish_names(engines.lake, run, what, texts, ids=True)
-    rules = Rules()
-    replay(engines, run, _chunks(given.plays), PARTITIONS, rules)
+    with engines.lake.alone(f"{run.dataset}/running"):  # two at once would both find an empty log, and fill it twice
+        replay(engines, run, _chunks(given.plays), PARTITIONS, rules)
     set_current(run)
     return report(engines, run, rules, given)
 
@@ -47,9 +48,9 @@ def _set_clock(engines: Engines) -> None:
     engines.clock = lambda: now
 
 
-def _digest(given: Input) -> str:
-    """A name for a run: 12 hex digits over the bytes of the plays, and of the texts behind their numbers."""
-    digest = hashlib.sha256()
+def _digest(given: Input, rules: Rules) -> str:
+    """A name for a run: 12 hex digits over the rules, the bytes of the plays, and the texts behind their numbers."""
+    digest = hashlib.sha256(repr(rules).encode())
     texts = [pa.record_batch({"name": each}) for each in (given.artists, given.events) if each is not None]
     for batch in [given.plays, *texts]:
         sink = pa.BufferOutputStream()

@@ -98,16 +98,21 @@ def read_chart(engines: Engines, scope: str, week: str) -> dict[str, Any]:
     check_scope(scope)
     with open_views(engines, current_run(engines.settings.home), Rules()) as views:
         known = views.weeks()
-        if week == "latest" and not known:
-            raise NotFound("no play was counted yet")
-        return views.chart(scope, known[-1] if week == "latest" else parse_week(week))
+        return views.chart(scope, newest(known) if week == "latest" else parse_week(week))
+
+
+def newest(weeks: list[int]) -> int:
+    """The last of the weeks with a chart; NotFound when there is none."""
+    if not weeks:
+        raise NotFound("no play was counted yet")
+    return weeks[-1]
 
 
 def bump_chart(engines: Engines, scope: str, week: str) -> dict[str, Any]:
     """The last BUMP_WEEKS up to `week`, and by artist of its chart's first places the rank in each of them."""
     with open_views(engines, current_run(engines.settings.home), Rules()) as views:
         known = views.weeks()
-        last = known[-1] if week == "latest" and known else parse_week(week)
+        last = newest(known) if week == "latest" else parse_week(week)
         charts = [views.chart(scope, each) for each in known if last - BUMP_WEEKS < each <= last]
     ranks = [{row["artist_id"]: row["rank"] for row in chart["rows"]} for chart in charts]
     leaders = charts[-1]["rows"][:BUMP_PLACES] if charts else []

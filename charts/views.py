@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from charts.close import GLOBAL, cut, published, weekly_counts
+from charts.close import GLOBAL, charted, cut, published, weekly_counts
 from charts.counts import add_counts
 from charts.movement import Movement, movements
 from charts.pipeline import Run
@@ -61,9 +61,9 @@ class Views:
         self._artists, self._ids_are_texts = names(engines.lake, run, "artists")
 
     def weeks(self) -> list[int]:
-        """Every week from the first with a play to the last, those without any included."""
-        known = [week for store in self.stores for week in store.weeks()]
-        return list(range(min(known), max(known) + 1)) if known else []
+        """Every week with a chart, ascending; none before there is a play."""
+        known = {week for store in self.stores for week in store.weeks()}
+        return charted(known, week_start(max(known)), self._rules) if known else []
 
     def state(self, week: int) -> dict[str, Any]:
         """The week's state (provisional, final, corrected) and the number of its revision (0: provisional)."""

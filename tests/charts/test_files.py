@@ -8,9 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from charts.files import read_files
+from charts.rules import Rules
 from shared.cli import main
 from shared.clock import to_ms
 from shared.errors import BadInput
+from shared.lake import Lake
 
 HEADER = "event_id,user_id,track_id,artist_ids,country,started_at,played_ms,tier"
 MOMENT = to_ms(datetime(2026, 11, 14, 12, tzinfo=UTC))
@@ -188,6 +190,39 @@ def test_scrobbles_newest_first_over_years_are_none_too_late(run):
     report = run("artist,track,uts\n" + "\n".join(lines))
     assert rejected(report) == (200, {})
     assert report["charts"][-1]["rows"][0]["weeks"] == 200
+
+
+def test_plays_newest_first_over_years_are_none_too_late(run):
+    rows = [row(event_id=str(i), started_at=str(MOMENT - i * 7 * 86_400_000)) for i in range(70)]
+    assert rejected(run("\n".join([HEADER, *rows]))) == (70, {})
+
+
+def test_one_play_of_twenty_years_ago_is_not_followed_by_a_thousand_charts(run):
+    report = run("\n".join([HEADER, row(event_id="1", started_at="1146400000000"), row(event_id="2")]))
+    weeks = [week["week"] for week in report["weeks"]]
+    assert weeks[:2] == ["2006-04-28", "2006-05-05"]
+    assert len(weeks) < 60
+    again = next(chart["rows"][0] for chart in report["charts"] if chart["week"] == "2026-11-13")
+    assert (again["status"], again["weeks"]) == ("re-entry", 2)
+
+
+@pytest.mark.parametrize("artists", ["7;", " 7 ; 8 ;", ";7|8"])
+def test_a_separator_at_the_end_names_nobody(run, artists):
+    assert rejected(run(f"{HEADER}\n{row(artist_ids=artists)}\n")) == (1, {})
+
+
+def test_other_rules_are_another_run(run, monkeypatch):
+    first = run(f"{HEADER}\n{row()}\n")
+    monkeypatch.setattr("charts.run.Rules", lambda: Rules(daily_cap=1))
+    assert run(f"{HEADER}\n{row()}\n")["state"]["path"] != first["state"]["path"]
+
+
+def test_the_same_file_twice_at_once_is_a_conflict(tmp_path, run, capsys):
+    text = f"{HEADER}\n{row()}\n"
+    name = run(text)["state"]["path"].rsplit("/", 1)[1]
+    with Lake(tmp_path / "home" / "lake").alone(f"charts/{name}/running"):
+        assert main(["charts", "run", "--plays", str(tmp_path / "plays.csv"), "--json"]) != 0
+    assert "another run works here" in capsys.readouterr().err
 
 
 def test_scrobbles_in_milliseconds_among_seconds_are_rejected(run):

@@ -4,12 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from charts import cluster
+from charts import close, cluster, pipeline
 from charts.close import GLOBAL, cut, difference, published, weekly_counts
 from charts.pipeline import Consumer, Run, partitions_of, replay, send, stream_clock
 from charts.records import CHART, COUNTS, Verdict, country_code
 from charts.recount import recount, streamed
 from charts.rules import HOUR_MS, Rules, parse_week, week_name, week_of
+from charts.step import step
 from charts.store import PartitionStore, restore
 from charts.views import Views, open_stores
 from charts.why import why
@@ -97,6 +98,40 @@ def test_a_zombie_cannot_commit_and_catches_up(engines, run):
     store = heir.owned[0].store
     with pytest.raises(Conflict, match="another consumer was here"):
         store.commit(0, 1, None, [], RULES)
+
+
+def test_a_closer_that_slept_publishes_nothing_old(engines, run, monkeypatch):
+    """Another closes while one is in the middle of a cut: it is sent away, and what is newest stays newest."""
+    consumer, other = consumer_of(engines, run), []
+    send(engines.log, run, as_batch([make_play(1), make_play(2, started_at=FRIDAY + 3 * WEEK_MS)]), 1, RULES)
+    plain = close.cut
+
+    def slow(*arguments):
+        other.append(cluster.close_all(engines, run, RULES))
+        return plain(*arguments)
+
+    monkeypatch.setattr(close, "cut", slow)
+    revisions = consumer.drain(engines)
+    assert [revision.number for revision in revisions] == [1] * len(revisions)
+    assert len(revisions) >= 2
+    assert other == [[]] * len(other)
+    assert cluster.close_all(engines, run, RULES) == []
+
+
+def test_what_a_failing_step_left_in_memory_is_forgotten(engines, run, monkeypatch):
+    consumer = consumer_of(engines, run)
+    send(engines.log, run, as_batch(random_plays(1, 200)), 1, RULES)
+
+    def half(segments, *arguments):
+        step(segments, *arguments)
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline, "step", half)
+    with pytest.raises(MemoryError):
+        consumer.take(0, everything(engines, run))
+    monkeypatch.undo()
+    consumer.take(0, everything(engines, run))
+    assert streamed(run, engines, RULES) == recount(engines, run, RULES)
 
 
 def test_a_group_shares_partitions_and_hands_them_over(engines, run):
