@@ -40,7 +40,7 @@ class Played(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """The audit record: a Request; (index of campaign, impressions today); (index, micros left) where that is less than a bid."""
+    """The audit record: a Request; (index of campaign, impressions today); (index, micros left) where that is less than its price."""
 
     decision: str
     policy: str
@@ -68,7 +68,7 @@ class Work(NamedTuple):
     ads: Int64  # eligible, ascending
     price: Int64  # [campaigns], micros, of those that are eligible
     value: Floats  # [campaigns], micros, the same
-    short: Int64  # eligible with less left than a bid
+    short: Int64  # eligible with less left than their price
     chosen: Int64  # [MAX_SLOTS], best first
     counts: Int64  # eligible, chosen, short
 
@@ -95,6 +95,7 @@ class Decider:
         chosen, counts = np.zeros(MAX_SLOTS, np.int64), np.zeros(3, np.int64)
         self._work = Work(ads, price, np.zeros(len(campaigns.bid)), short, chosen, counts)
         self._ids = policy.campaigns.campaign_id.tolist()
+        self._floor = policy.terms[0] + policy.terms[1] * policy.churn
         self.prices = self.reprice(policy.shadow)
 
     def reprice(self, shadow: Floats) -> str:
@@ -110,7 +111,8 @@ class Decider:
         """
         ads = np.array(list(met), np.int64) if met else NOTHING
         counts = np.array(list(met.values()), np.int64) if met else NOTHING
-        work, floor = self._work, self.policy.floor(request.user)
+        work, user = self._work, request.user
+        floor = self._floor[user if user < len(self._floor) - 1 else -1]  # the last is for strangers
         decide(self.tables, self.policy.shadow, request, floor, ads, counts, left, work)
         chosen = work.chosen[: work.counts[1]]
         return list(zip(chosen.tolist(), work.price[chosen].tolist(), strict=True))
@@ -186,15 +188,16 @@ def decide(tables: Any, shadow: Any, request: Any, floor: float, met: Any, count
     for k in range(count):
         ad = ads[k]
         price[ad], value[ad] = _worth(value[ad], bid[ad], left[ad], shadow[ad], floor)
-        if left[ad] < bid[ad]:
-            short[scarce] = ad
-            scarce += 1
     best, values = np.empty(TOP, np.int64), np.empty(TOP)
     for k in range(_best(ads[:count], value, TOP, columns[ITSELF], best, values)):
         ad = best[k]
         p = careful(model, ad, columns[CATEGORY, ad], codes, row)
         if p == p:  # not a number: what the cheap model said stands
             price[ad], value[ad] = _worth(p, bid[ad], left[ad], shadow[ad], floor)
+    for k in range(count):
+        if price[ads[k]] > left[ads[k]]:
+            short[scarce] = ads[k]
+            scarce += 1
     taken = _best(ads[:count], value, request.slots, columns[CATEGORY], chosen, values, 0.0)
     work.counts[0], work.counts[1], work.counts[2] = count, taken, scarce
 

@@ -28,6 +28,8 @@ EVERY, SOONER = 30, 16
 SAMPLE, ROUNDS, GAIN, CREDIT = 4_000, 8, 0.5, 3.0
 """Breaks of a sample, rounds of a solve, share of the way that log-prices then go, impressions believed of a campaign beside those
 counted."""
+AHEAD = 1.05
+"""Money that a solve may spend, over what is left: who is ahead of the plan can be made dearer later, who is behind at λ = 0 no cheaper."""
 CONTROL = 2.0
 """How far a log-price moves for a whole budget spent beside the plan."""
 RECENT, FADING, PRIOR = 30, 60, 40.0
@@ -82,7 +84,7 @@ class Pacer:
         places = (self.rng.random() + np.arange(count)) * (upto[-1] / count)
         chosen = first + np.minimum(np.searchsorted(upto, places), weight.size - 1)
         log, floor = sample(self.yesterday, chosen), self.floor[chosen]
-        budgets = now.left * self._share(log, floor, first, weight)
+        budgets = AHEAD * now.left * self._share(log, floor, first, weight)
         found = solve(log, budgets, self.group, floor, self.shadow, ROUNDS, 0.05)
         self._move(GAIN * (np.log(np.maximum(1 - found.shadow, LEAST)) - np.log(np.maximum(1 - self.shadow, LEAST))))
 

@@ -31,12 +31,6 @@ class Policy(NamedTuple):
     day: NDArray[np.int64]
     model: Model
 
-    def floor(self, user: int) -> float:
-        """Micros that an ad must be worth to play to a listener: reserve + κ × churn price."""
-        reserve, kappa = self.terms.tolist()
-        at = user if 0 <= user < len(self.churn) - 1 else -1
-        return float(reserve + kappa * self.churn[at])
-
 
 def digest(policy: Policy) -> str:
     """The first 16 hex digits of the SHA-256 of all columns with their names and types."""

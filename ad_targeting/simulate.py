@@ -19,6 +19,8 @@ SCENARIOS = ("normal", "spike", "outage", "more", "fewer", "edit")
 """A normal day; a context's traffic fivefold for three hours; the largest country away for six hours; 30 % more and fewer breaks than
 yesterday; budgets edited at noon."""
 NOON = MINUTES // 2
+BINDING = 0.01
+"""λ from which on a budget is one that binds; below it the search for λ may just not have come to 0."""
 
 
 class Outcome(NamedTuple):
@@ -102,9 +104,11 @@ def compare(day: Day, names: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 
 def judge(outcome: Outcome, best: Dual, budgets: Any) -> dict[str, Any]:
-    """Shares and errors; the bound counts with the budgets in force at the end, so an early spender is not flattered by a cut."""
+    """Shares and errors; the bound counts with the budgets in force at the end, so an early spender is not flattered by a cut. The
+    optimum's plan: the whole budget of whom λ holds back (complementary slackness), of the others what the breaks would take."""
     bound = best.bound + float(best.shadow @ (outcome.budgets - budgets))
-    error = np.abs(outcome.curve[-1] - np.minimum(best.spend, budgets)) / budgets
+    plan = np.where(best.shadow > BINDING, budgets, np.minimum(best.spend, budgets))
+    error = np.abs(outcome.curve[-1] - plan) / budgets
     return {
         "revenue_micros": outcome.revenue,
         "share_of_bound": outcome.revenue / bound,

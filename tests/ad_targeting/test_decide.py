@@ -74,7 +74,8 @@ def margin_of(model, ad, codes):
 
 def worth(policy, ad, p, asked, left):
     price = max(int(policy.campaigns.bid[ad] * p + 0.5), 1)
-    value = price * (1 - policy.shadow[ad]) - policy.floor(asked.user)
+    known = asked.user if asked.user < len(policy.churn) - 1 else -1
+    value = price * (1 - policy.shadow[ad]) - (policy.terms[0] + policy.terms[1] * policy.churn[known])
     return (value if price <= left[ad] else -np.inf), price
 
 
