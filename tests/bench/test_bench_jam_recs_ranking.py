@@ -114,7 +114,7 @@ def test_refill(measure, benchmark, bench_size, members):
     p50, p99 = percentiles(lambda _: refill(known, room, WANT), CALLS[bench_size])
     picks = violations = 0
     rng = np.random.default_rng(0)
-    while picks < PICKS[bench_size]:
+    while picks < PICKS[bench_size] * (8 / members) ** 2:
         vetoed = frozenset(known.artist[rng.integers(0, len(known.artist), 30)].tolist())
         heard = tuple(rng.integers(0, len(known.track_ids), 40).tolist())
         changed = room._replace(members=(*listeners[:-1], listeners[-1]._replace(vetoed_artists=vetoed)), history=heard)
