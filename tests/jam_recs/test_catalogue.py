@@ -7,7 +7,6 @@ import pytest
 from jam_recs.catalogue import NAME, TRACKS, load_catalogue, publish_tracks
 from shared.errors import BadInput, NotFound
 from shared.lake import Lake
-from shared.world import make_world
 
 WEEK = "2026-W48"
 
@@ -94,8 +93,8 @@ def test_more_markets_than_bits_are_refused(lake):
         load_catalogue(lake)
 
 
-def test_a_world_becomes_tracks(tmp_path):
-    world = make_world(tmp_path / "world", "tiny", 1)
+def test_a_world_becomes_tracks(tmp_path, tiny_world):
+    world = tiny_world
     published = publish_tracks(Lake(tmp_path / "lake"), world)
     assert published.schema.equals(TRACKS)
     given = world.dataset("tracks").table()
