@@ -24,7 +24,7 @@ from jam_recs.tokens import load_key
 from shared.clock import Clock
 from shared.errors import LinerError, NotFound
 
-COMMIT_EVERY_S = 0.002
+COMMIT_EVERY_S = 0.003
 """The next batch collects for as long."""
 LOOK_EVERY_S = 1.0
 """For leases and natural ends."""
