@@ -8,6 +8,7 @@ stored: a correction of last week would falsify it.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,39 +115,27 @@ def close_weeks(
     a time: whoever finds another at work returns at once, and one that slept in the middle still holds the lock when it wakes.
     stamps: by week, at which offset of each partition the counts last changed; a cache of what is published, kept by the caller.
     """
-    try:
-        with lake.alone(f"{name}/closing"):
-            return _close(stores, lake, name, watermark, rules, stamps)
-    except Conflict:
-        return []
-
-
-def _close(
-    stores: Sequence[PartitionStore],
-    lake: Lake,
-    name: str,
-    watermark: int,
-    rules: Rules,
-    stamps: dict[int, list[int]],
-) -> list[Revision]:
-    changed = [store.weeks() for store in stores]
-    revisions = []
-    for week in charted({week for weeks in changed for week in weeks}, watermark, rules):
-        stamp = [weeks.get(week, -1) for weeks in changed]
-        if is_final(week, watermark, rules) and stamps.get(week) != stamp:
-            revisions += _publish(stores, lake, name, week, stamp, rules)
-            stamps[week] = stamp
-    return revisions
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lake.alone(f"{name}/closing"))
+        except Conflict:
+            return []
+        changed = [store.weeks() for store in stores]
+        revisions = []
+        for week in charted({week for weeks in changed for week in weeks}, watermark, rules):
+            stamp = [weeks.get(week, -1) for weeks in changed]
+            if is_final(week, watermark, rules) and stamps.get(week) != stamp:
+                revisions += _publish(stores, lake, name, week, stamp, rules)
+                stamps[week] = stamp
+        return revisions
 
 
 def charted(known: Collection[int], watermark: int, rules: Rules) -> list[int]:
     """The weeks that have a chart, ascending: those with a play, the one after each, so that an absence shows, and the quiet ones of
     the last year, which a play could still enter. One play of twenty years ago is not followed by a thousand charts of nobody.
     """
-    if not known:
-        return []
     now = week_of(watermark)
-    recent = range(max(min(known), week_of(watermark - rules.corrected_for_ms)), now + 1)
+    recent = range(max(min(known, default=now + 1), week_of(watermark - rules.corrected_for_ms)), now + 1)
     return sorted({*known, *recent, *(week + 1 for week in known if week < now)})
 
 

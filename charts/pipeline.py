@@ -24,7 +24,7 @@ from shared.batches import decode, encode
 from shared.bootstrap import Engines
 from shared.clock import Clock
 from shared.errors import BadInput, Conflict, LinerError
-from shared.ports import EventLog, Message
+from shared.ports import EventLog, Message, partitions_of
 from shared.threads import cores
 
 READ_BYTES = 8 << 20
@@ -101,14 +101,6 @@ def messages(batch: pa.RecordBatch, partitions: int, rules: Rules) -> Iterable[t
             yield from ((partition, message) for message in encode(table))
 
 
-def partitions_of(keys: Ints, partitions: int) -> Ints:
-    """`shared.ports.partition_of` on an array."""
-    z = keys.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((z ^ (z >> np.uint64(31))) % np.uint64(partitions)).astype(np.int64)
-
-
 def _closings(batch: pa.RecordBatch, rules: Rules) -> Ints:
     """Rows right after a play that makes a week final, or might: what came before the first row is not known here."""
     started = batch.column("started_at").cast(pa.int64()).fill_null(0).to_numpy()
@@ -177,12 +169,10 @@ class Consumer:
         try:
             delta = step(own.segments, plays, own.position.watermark, self.rules, self.clock())
             own.store.commit(own.position.next_offset, end, delta, dead, self.rules)
-        except Conflict:
-            own.segments.clear()  # another owns the partition: what is in memory is not the state
-            return
-        except BaseException:
-            own.segments.clear()
-            raise
+        except BaseException as error:
+            own.segments.clear()  # what is in memory is not the state
+            if not isinstance(error, Conflict):
+                raise
         finally:
             own.position = own.store.position()
         for week in own.segments.keys() - delta.weeks.keys():

@@ -63,7 +63,7 @@ class Views:
     def weeks(self) -> list[int]:
         """Every week with a chart, ascending; none before there is a play."""
         known = {week for store in self.stores for week in store.weeks()}
-        return charted(known, week_start(max(known)), self._rules) if known else []
+        return charted(known, week_start(max(known, default=0)), self._rules)
 
     def state(self, week: int) -> dict[str, Any]:
         """The week's state (provisional, final, corrected) and the number of its revision (0: provisional)."""

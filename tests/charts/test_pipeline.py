@@ -6,7 +6,7 @@ import pytest
 
 from charts import close, cluster, pipeline
 from charts.close import GLOBAL, cut, difference, published, weekly_counts
-from charts.pipeline import Consumer, Run, partitions_of, replay, send, stream_clock
+from charts.pipeline import Consumer, Run, replay, send, stream_clock
 from charts.records import CHART, COUNTS, Verdict, country_code
 from charts.recount import recount, streamed
 from charts.rules import HOUR_MS, Rules, parse_week, week_name, week_of
@@ -18,7 +18,7 @@ from shared.batches import encode
 from shared.bootstrap import Engines
 from shared.clock import DAY_MS, WEEK_MS
 from shared.errors import BadInput, Conflict, LinerError
-from shared.ports import partition_of
+from shared.ports import partition_of, partitions_of
 from shared.settings import Settings
 from tests.charts.conftest import FRIDAY, as_batch, make_play, random_plays
 
