@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from shared.capacity import Line
 
+MOST_BYTES = 2**31  # of names in one index: index.MOST_BYTES, which is dear to import
+
 
 @dataclass(frozen=True)
 class Assumptions:
@@ -17,8 +19,11 @@ class Assumptions:
         default=0.2, metadata={"meaning": "share that a browser or edge cache answers (max-age 60 s)"}
     )
     terms: float = field(default=120e6, metadata={"meaning": "artists, tracks, shows and playlists that can be found"})
-    bytes_per_term: float = field(default=95, metadata={"meaning": "index with display text, without ids", "unit": "B"})
-    request_us: float = field(default=200, metadata={"meaning": "CPU of a whole HTTP request, in µs"})
+    letters: float = field(default=28, metadata={"meaning": "letters of a name", "unit": "B"})
+    bytes_per_term: float = field(
+        default=124, metadata={"meaning": "index with display text, without ids", "unit": "B"}
+    )
+    request_us: float = field(default=100, metadata={"meaning": "CPU of a whole HTTP request on the plain road, in µs"})
     search_us: float = field(default=30, metadata={"meaning": "of which retrieval and ranking, in µs"})
     utilisation: float = field(default=0.5, metadata={"meaning": "of a core at the peak, so that p99 holds"})
     cores: float = field(default=16, metadata={"meaning": "cores of a machine"})
@@ -31,16 +36,25 @@ def estimate(a: Assumptions) -> list[Line]:
     mean = a.users * a.searches * a.keystrokes / 86_400
     peak = mean * a.peak * (1 - a.browser_hits)
     index = a.terms * a.bytes_per_term
-    shards = max(1.0, -(-index // (a.memory / 2)))
+    hosts = max(1.0, -(-index // (a.memory / 2)))
+    shards = max(hosts, -(-a.terms * a.letters // MOST_BYTES))
     busy = peak * ((a.request_us - a.search_us) + a.search_us * shards) / 1e6
-    machines = max(-(-busy / a.utilisation // a.cores), 3 * shards)
+    machines = max(-(-busy / a.utilisation // a.cores), 3 * hosts)
     return [
         Line("keystrokes a second, mean", mean, "/s", "users × searches × keystrokes / seconds of a day"),
         Line("keystrokes a second at the peak", peak, "/s", "mean × peak × what caches leave"),
         Line("index", index, "B", "terms × bytes a term; every process of a machine shares one copy"),
-        Line("shards", shards, "", "index / half of a machine's memory: the other half takes the next index"),
+        Line(
+            "machines that hold it once",
+            hosts,
+            "",
+            "index / half of a machine's memory: the other half takes the next index",
+        ),
+        Line(
+            "shards", shards, "", "as many, or names / 2 GiB, the most that one index holds; a machine may have several"
+        ),
         Line("busy cores at the peak", busy, "cores", "requests × (HTTP + search in each shard)"),
-        Line("machines", machines, "", "busy cores / utilisation / cores; at least three replicas a shard"),
+        Line("machines", machines, "", "busy cores / utilisation / cores; at least three replicas"),
         Line("cost of a day", machines * a.cores * 24 * a.core_hour, "€", "machines × cores × 24 h × price"),
         Line("answers sent a day", mean * 86_400 * 600, "B", "600 B an answer of five"),
         Line(

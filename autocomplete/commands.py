@@ -87,7 +87,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from autocomplete.index import load
+    from autocomplete.index import verify
     from autocomplete.service import index_folder, keystroke_first
     from shared.bootstrap import engines
     from shared.console.app import build_app
@@ -95,6 +95,6 @@ def _serve(arguments: argparse.Namespace) -> None:
 
     with engines() as opened:
         folder = arguments.index or index_folder(opened)
-        load(folder)  # say at once what is wrong with it
+        verify(folder)  # every byte, once, before anybody is answered
         print(f"http://{arguments.host}:{arguments.port}/autocomplete/  (Ctrl-C ends it)", flush=True)
         run_app(keystroke_first(build_app(opened, "autocomplete"), folder), arguments.host, arguments.port)

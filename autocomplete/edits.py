@@ -1,9 +1,9 @@
 """What a typing error costs: the noisy channel of Kernighan, Church and Gale (1990), reduced to two penalties.
 
 The score of a name is its log weight minus the penalties of the edits between what was typed and the name, plus a bonus when nothing is
-missing; all in thousandths of a nat, integers, so that no float decides an order. An ordinary edit costs 10 nats: a fuzzy match beats an
-exact one only when it is 20,000 times as popular. Errors that hands and ears are prone to cost less: a key beside the right one, a vowel
-for a vowel, `c` for `k`, a letter doubled or not, two letters swapped, a space too many or too few.
+missing; all in thousandths of a nat, integers, so that no float decides an order. An ordinary edit costs 10 nats: among names as complete
+as each other, a fuzzy match beats an exact one only when it is 20,000 times as popular. Errors that hands and ears are prone to cost less:
+a key beside the right one, a vowel for a vowel, `c` for `k`, a letter doubled or not, two letters swapped, a space too many or too few.
 """
 
 from itertools import pairwise

@@ -21,8 +21,11 @@ from autocomplete.edits import NAT
 from autocomplete.folding import aliases, astral_slots, fold, normal
 from autocomplete.trie import Trie, build_from_text
 from shared.errors import BadInput, LinerError
+from shared.lake import locked, write_json
 
 FORMAT = 1
+MOST_BYTES = (1 << 31) - 1
+"""Of texts, ids or folded names: offsets into them are 32-bit integers."""
 SONGS = ("track", "song")
 """Types of which terms with one folded name are covers of one song, shown once."""
 
@@ -75,9 +78,11 @@ def build(terms: pa.Table) -> Index:
     texts, folded = [texts[row] for row in kept], [folded[row] for row in kept]
     scores = scores_of(weights[order][kept])
     others = [(alias, term) for term, text in enumerate(texts) for alias in aliases(text, folded[term])]
-    keys = pa.array(folded + [alias for alias, _ in others], pa.string())
+    spelled = folded + [alias for alias, _ in others]
+    letters = "".join(spelled)
+    _bounded(len(letters.encode()))
+    keys, slots = pa.array(spelled, pa.string()), astral_slots(letters)
     owners = np.concatenate([np.arange(len(folded)), [term for _, term in others]]).astype(np.int32)
-    slots = astral_slots("".join(keys.to_pylist()))
     text_bytes, text_starts = _pool(texts)
     id_bytes, id_starts = _pool([identifier or "" for identifier in ranked["id"].take(pa.array(kept)).to_pylist()])
     return _frozen(
@@ -128,9 +133,17 @@ def _pool(texts: list[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint3
     encoded = [text.encode() for text in texts]
     if not any(encoded):
         return np.zeros(0, np.uint8), np.zeros(0, np.uint32)
+    _bounded(sum(map(len, encoded)))
     starts = np.zeros(len(encoded) + 1, np.uint32)
     np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=starts[1:], dtype=np.uint32)
     return np.frombuffer(b"".join(encoded), np.uint8), starts
+
+
+def _bounded(size: int) -> None:
+    if size > MOST_BYTES:
+        raise BadInput(
+            f"{size:,} bytes of names; expected at most {MOST_BYTES:,} in one index: split the terms into shards"
+        )
 
 
 def _arrays(index: Index) -> dict[str, npt.NDArray[Any]]:
@@ -152,30 +165,25 @@ def _frozen(index: Index) -> Index:
 def save(index: Index, folder: Path) -> str:
     """Write the index and return its digest. Until the manifest is renamed into place the folder holds the index it held before."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = {name: _save_array(folder, name, array) for name, array in _arrays(index).items()}
-        digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()[:16]
-        manifest = {
-            "format": FORMAT, "digest": digest, "terms": len(index), "bytes": index.bytes, "files": files,
-            "type_names": index.type_names, "slots": [[code, slot] for code, slot in index.slots.items()],
-        }  # fmt: skip
-        aside = folder / f".manifest.{os.getpid()}.tmp"
-        _write_durably(aside, json.dumps(manifest, ensure_ascii=False).encode())
-        aside.replace(folder / "manifest.json")
+        with locked(folder):
+            files = {name: _save_array(folder, name, array) for name, array in _arrays(index).items()}
+            digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()[:16]
+            manifest = {
+                "format": FORMAT, "digest": digest, "terms": len(index), "bytes": index.bytes, "files": files,
+                "type_names": index.type_names, "slots": [[code, slot] for code, slot in index.slots.items()],
+            }  # fmt: skip
+            write_json(folder / "manifest.json", manifest)
+            _remove_unnamed(folder, files)
     except OSError as error:
         message = f"{folder}: could not write {index.bytes:,} bytes ({error.strerror}); free some space"
         raise LinerError(message) from error
-    for path in folder.glob("*.npy"):
-        if path.name not in files.values():
-            path.unlink()
     return digest
 
 
 def _save_array(folder: Path, name: str, array: npt.NDArray[Any]) -> str:
-    """Write an array under the digest of its bytes, and return the file's name."""
-    digest = hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()[:16]
-    path = folder / f"{name}-{digest}.npy"
-    if not path.exists():
+    """Write an array under the digest of its bytes, unless it lies there whole, and return the file's name."""
+    path = folder / f"{name}-{_digest(array)}.npy"
+    if not _is_whole(path):
         aside = folder / f".{name}.{os.getpid()}.tmp"
         with aside.open("wb") as file:
             np.save(file, array, allow_pickle=False)
@@ -185,11 +193,24 @@ def _save_array(folder: Path, name: str, array: npt.NDArray[Any]) -> str:
     return path.name
 
 
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _remove_unnamed(folder: Path, files: dict[str, str]) -> None:
+    """Delete the arrays of replaced indexes and of killed builds; whatever no build writes is not ours to delete."""
+    for name, kept in files.items():
+        for path in (*folder.glob(f"{name}-{'[0-9a-f]' * 16}.npy"), *folder.glob(f".{name}.*.tmp")):
+            if path.name != kept:
+                path.unlink()
+
+
+def _digest(array: npt.NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()[:16]
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is there and holds the array that its name promises; reads it once."""
+    try:
+        return path.stem.endswith(_digest(np.load(path, allow_pickle=False)))
+    except (OSError, ValueError, EOFError):
+        return False
 
 
 def load(folder: Path) -> Index:
@@ -223,9 +244,7 @@ def _map(path: Path) -> npt.NDArray[Any]:
 
 def verify(folder: Path) -> None:
     """BadInput unless every array has the bytes that its name promises; reads everything once."""
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    for file in manifest["files"].values():
-        array = np.load(folder / file, allow_pickle=False)
-        found = hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()[:16]
-        if found not in file:
-            raise BadInput(f"{folder / file}: its bytes have digest {found}; build the index again")
+    load(folder)
+    for file in json.loads((folder / "manifest.json").read_bytes())["files"].values():
+        if not _is_whole(folder / file):
+            raise BadInput(f"{folder / file}: its bytes do not have the digest in its name; build the index again")

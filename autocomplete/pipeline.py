@@ -63,7 +63,7 @@ def publish(built: index.Index, out: Path) -> index.Index:
 
 
 def check(built: index.Index) -> None:
-    """CheckFailed unless each of the heaviest names is found when it is typed whole: only heavier names may stand before it."""
+    """CheckFailed unless each of the heaviest names is in the longest list when it is typed whole."""
     suggester = Suggester(built)
     for term in range(min(GATE_NAMES, len(built))):
         text = built.text(term)

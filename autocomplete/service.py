@@ -8,7 +8,6 @@ The published folder is looked at on every request, one `stat`: a new index answ
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,9 +18,12 @@ from autocomplete.index import load
 from autocomplete.records import MAX_TEXT, Answer
 from autocomplete.suggest import MOST_SUGGESTIONS, Suggester
 from shared.bootstrap import Engines
+from shared.clock import Clock, system_clock
 from shared.errors import BadInput, LinerError, NotFound
 
 KEPT_ANSWERS = 16_384
+MOST_KEPT_BYTES = 4096
+RETRY_MS = 1000
 PATH = "/autocomplete/suggest"
 CACHE = "public, max-age=60"
 log = logging.getLogger("liner.autocomplete")
@@ -32,40 +34,47 @@ ASGI = Callable[[Any, Any, Any], Awaitable[None]]
 class Published:
     """The suggester of the index published in a folder, exchanged when another is."""
 
-    def __init__(self, folder: Path) -> None:
-        """folder: need not hold an index yet."""
-        self.folder = folder
+    def __init__(self, folder: Path, clock: Clock = system_clock) -> None:
+        """folder: need not hold an index yet; clock: when an index that was refused may be tried again."""
+        self.folder, self._clock = folder, clock
         self._seen: tuple[int, int] | None = None
-        self._answer: Callable[[str, int], tuple[bytes, float]] | None = None
+        self._suggester: Suggester | None = None
+        self._kept: dict[tuple[str, int], bytes] = {}
+        self._retry_ms = 0
 
     def answer(self, text: str, k: int) -> tuple[bytes, float]:
         """The answer as JSON bytes, and the milliseconds that its search took; NotFound without an index."""
+        suggester = self.suggester()
+        kept = self._kept.pop((text, k), None)
+        if kept is not None:
+            self._kept[text, k] = kept  # the last used stands last
+            return kept, 0.0
+        answer = suggester.suggest(text, k)
+        body = json.dumps(as_json(answer), ensure_ascii=False, separators=(",", ":")).encode()
+        if len(body) <= MOST_KEPT_BYTES:
+            self._kept[text, k] = body
+            if len(self._kept) > KEPT_ANSWERS:
+                del self._kept[next(iter(self._kept))]
+        return body, answer.search_us / 1000
+
+    def suggester(self) -> Suggester:
+        """The one of what is published now; while that is torn, of the index at hand, and the folder is tried again every second."""
         try:
             stat = (self.folder / "manifest.json").stat()
         except FileNotFoundError as error:
             raise NotFound("no index is published; make one with `liner autocomplete demo`") from error
         seen = (stat.st_mtime_ns, stat.st_ino)
-        if seen != self._seen or self._answer is None:
-            self._take_up()
-            self._seen = seen
-        assert self._answer is not None
-        return self._answer(text, k)
-
-    def _take_up(self) -> None:
-        """Map what is published now; if that is torn, the index at hand goes on answering."""
-        try:
-            suggester = Suggester(load(self.folder))
-        except BadInput as error:
-            if self._answer is None:
-                raise
-            log.error(json.dumps({"refused": str(error)}))
-            return
-        suggester.warm_up()
-        self._answer = lru_cache(KEPT_ANSWERS)(lambda text, k: _encode(suggester.suggest(text, k)))
-
-
-def _encode(answer: Answer) -> tuple[bytes, float]:
-    return json.dumps(as_json(answer), ensure_ascii=False, separators=(",", ":")).encode(), answer.search_us / 1000
+        if self._suggester is None or (seen != self._seen and self._clock() >= self._retry_ms):
+            try:
+                self._suggester = Suggester(load(self.folder))
+                self._suggester.warm_up()
+                self._seen, self._kept = seen, {}
+            except BadInput as error:
+                if self._suggester is None:
+                    raise
+                log.error(json.dumps({"refused": str(error)}))
+                self._retry_ms = self._clock() + RETRY_MS
+        return self._suggester
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
@@ -135,6 +144,6 @@ def _parameters(query_string: bytes) -> tuple[str, int]:
     text, number = values.get("q", [""])[-1], values.get("k", ["5"])[-1]
     if len(text) > MAX_TEXT:
         raise BadInput(f"q: got {len(text):,} characters; expected at most {MAX_TEXT:,}")
-    if not (number.isascii() and number.isdigit() and 1 <= int(number[:4]) <= MOST_SUGGESTIONS):
+    if not (len(number) <= 9 and number.isascii() and number.isdigit() and 1 <= int(number) <= MOST_SUGGESTIONS):
         raise BadInput(f"k: got {number[:20]!r}; expected 1 to {MOST_SUGGESTIONS}")
     return text, int(number)

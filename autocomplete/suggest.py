@@ -76,10 +76,10 @@ class Suggester:
         many = len(index.type_names) > 1
         found = np.zeros((FETCH * k if many else k, 4), np.int64)
         results = retrieve(index.names, index.words, index.scores, query, fuzzy, found, work)
-        partial = bool(work.counts[REFUSED])
         if not results and fuzzy and " " in folded:
             results = self._guess(query, folded.count(" ") + 1, found, work)
-        return (share_by_type(found[:results], index.types, k) if many else found[:results]), partial
+        rows = share_by_type(found[:results], index.types, k) if many else found[:results]
+        return rows, bool(work.counts[REFUSED])
 
     def _guess(self, query: npt.NDArray[np.uint16], count: int, found: Rows, work: Workspace) -> int:
         """Names that hold all typed words but one, by their whole alignment; those with a third of their letters wrong are no guess."""

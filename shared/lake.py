@@ -164,7 +164,7 @@ class Lake:
             "details": details or {},
         }
         folder = self.folder(name, version)
-        with self._locked(name):
+        with locked(self.root / name):
             if not all(Path(shard.path).is_file() for shard in shards):
                 raise Conflict(f"{folder}: somebody else published this version meanwhile; run again")
             kept = [other for other in self._entries(name) if other["version"] != version]
@@ -209,14 +209,14 @@ class Lake:
         entries: list[dict[str, Any]] = manifest["versions"]
         return entries
 
-    @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        """One publisher at a time per dataset; the lock falls with the process that held it."""
-        folder = self.root / name
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One writer at a time in a folder, others wait; the lock falls with the process that held it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _shard_record(shard: Shard) -> dict[str, Any]:

@@ -110,6 +110,6 @@ def test_capacity_answers_what_if(capsys):
     usual = {line["name"]: line["value"] for line in json.loads(capsys.readouterr().out)["estimate"]}
     assert main(["autocomplete", "capacity", "--terms", "1.2e10", "--json"]) == 0
     big = {line["name"]: line["value"] for line in json.loads(capsys.readouterr().out)["estimate"]}
-    assert usual["shards"] == 1
-    assert big["shards"] == 36
+    assert usual["shards"] == 2
+    assert big["shards"] == 157
     assert big["machines"] > usual["machines"]

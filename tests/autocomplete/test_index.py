@@ -1,14 +1,14 @@
 """The index on disk: equal bytes for equal terms, whole or not at all, mapped and shared, small."""
 
+import fcntl
 import json
 import os
-import subprocess
-import sys
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
-from autocomplete import index
+from autocomplete import capacity, index
 from autocomplete.pipeline import check, publish
 from autocomplete.suggest import Suggester
 from shared.errors import BadInput, CheckFailed, LinerError
@@ -77,8 +77,32 @@ def test_changed_bytes_are_found_by_their_digest(tmp_path):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(BadInput, match="have digest"):
+    with pytest.raises(BadInput, match="do not have the digest"):
         index.verify(tmp_path)
+    index.save(index.build(TERMS), tmp_path)
+    index.verify(tmp_path)
+
+
+def test_arrays_and_folders_of_others_are_left_alone(tmp_path):
+    foreign = ["my.npy", "names.npy", "scores-2024.npy", ".my.tmp"]
+    for name in foreign:
+        (tmp_path / name).write_text("somebody's")
+    index.save(index.build(TERMS), tmp_path)
+    index.save(index.build(terms_of(("new", 1))), tmp_path)
+    assert all((tmp_path / name).read_text() == "somebody's" for name in foreign)
+    assert len(list(tmp_path.glob("*-*.npy"))) == 14 + 1
+
+
+def test_two_builds_into_one_folder_take_turns(tmp_path, monkeypatch):
+    def published(path, manifest):
+        with (tmp_path / ".lock").open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.write_text(json.dumps(manifest))
+
+    monkeypatch.setattr(index, "write_json", published)
+    index.save(index.build(TERMS), tmp_path)
+    with (tmp_path / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_an_index_that_does_not_find_its_names_is_not_published(tmp_path):
@@ -113,34 +137,40 @@ def test_a_full_disk_leaves_the_old_index(tmp_path, monkeypatch):
     assert texts(Suggester(index.load(tmp_path)).suggest("muse")) == ["Muse"]
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from autocomplete import index
-from tests.autocomplete.by_hand import terms_of
-calls = 0
-def dying(descriptor):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[2]):
-        os.kill(os.getpid(), 9)
-index.os.fsync = dying
-index.save(index.build(terms_of(("new", 1), ("newer", 2))), Path(sys.argv[1]))
-"""
+processes = get_context("forkserver")
+processes.set_forkserver_preload([__name__])
+OTHER = terms_of(("new", 1), ("newer", 2))
+
+
+def save_and_die(built, folder, last):
+    """Save an index and die at the `last` time that something is made durable."""
+    calls = 0
+
+    def dying(_):
+        nonlocal calls
+        calls += 1
+        if calls == last:
+            os.kill(os.getpid(), 9)
+
+    index.os.fsync = dying
+    index.save(built, folder)
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize("call", [1, 7, 15])
 def test_killed_at_any_write_the_old_index_is_whole_and_a_rerun_completes(tmp_path, call):
     index.save(index.build(TERMS), tmp_path)
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(call)], check=False)
-    assert killed.returncode == -9
+    new = index.build(OTHER)
+    killed = processes.Process(target=save_and_die, args=(new, tmp_path, call))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -9
     assert texts(Suggester(index.load(tmp_path)).suggest("muse")) == ["Muse"]
     index.verify(tmp_path)
-    new = index.build(terms_of(("new", 1), ("newer", 2)))
     digest = index.save(new, tmp_path)
     assert index.load(tmp_path).digest == digest
     index.verify(tmp_path)
+    assert not [path.name for path in tmp_path.glob(".*.tmp")]
 
 
 def test_weights_of_zero_rank_last_and_nothing_else_counts():
@@ -155,6 +185,16 @@ def test_a_term_takes_less_than_120_bytes(tiny_world):
     words = sorted({word for title in titles for word in title.split()})[:200]
     built = index.build(terms_of(*((f"{one} {other}", 1) for one in words for other in words)))
     assert built.bytes / len(built) < 120
+
+
+def test_more_names_than_offsets_can_count_are_refused(monkeypatch):
+    assert capacity.MOST_BYTES == index.MOST_BYTES + 1
+    monkeypatch.setattr(index, "MOST_BYTES", 20)
+    index.build(terms_of(("twenty letters in all", 1))[:0])
+    with pytest.raises(BadInput, match="21 bytes of names; expected at most 20 in one index: split the terms"):
+        index.build(terms_of(("twenty letters in all", 1)))
+    with pytest.raises(BadInput, match="split the terms"):
+        index.build(terms_of(("short", 1, None, "but a long identifier")))
 
 
 def test_the_manifest_tells_version_digest_and_size(tmp_path):

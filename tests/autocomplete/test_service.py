@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 
 import httpx2 as httpx
 import pytest
@@ -9,7 +10,7 @@ from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocomplete import index
+from autocomplete import index, service
 from autocomplete.service import CACHE, PATH, index_folder, keystroke_first, router
 from shared.bootstrap import Engines
 from shared.console.app import build_app
@@ -65,7 +66,7 @@ def test_k_is_respected(app):
     assert len(get(app, f"{PATH}?q=b&k=1").json()["suggestions"]) == 1
 
 
-@pytest.mark.parametrize("k", ["0", "-1", "101", "1000000000", "x", "", "1e2", "٣٣٣"])
+@pytest.mark.parametrize("k", ["0", "-1", "101", "1000000000", "x", "", "1e2", "٣٣٣", "1" * 5000])
 def test_a_bad_k_is_refused(app, k):
     assert get(app, f"{PATH}?q=b&k={k}").status_code == 422
 
@@ -124,6 +125,35 @@ def test_a_torn_index_deployed_over_a_good_one_is_not_taken_up(tmp_path):
     (folder / "manifest.json").write_text("{}")
     assert [line["text"] for line in get(app, f"{PATH}?q=bj").json()["suggestions"]] == ["Björk", "Bjørn"]
     engines.close()
+
+
+def test_an_index_whose_arrays_arrive_after_its_manifest_is_tried_again(tmp_path):
+    now = [0]
+    index.save(index.build(TERMS), tmp_path / "live")
+    index.save(index.build(terms_of(("Bjarne", 1))), tmp_path / "new")
+    published = service.Published(tmp_path / "live", lambda: now[0])
+
+    def first():
+        return json.loads(published.answer("bj", 5)[0])["suggestions"][0]["text"]
+
+    assert first() == "Björk"
+    shutil.copy(tmp_path / "new" / "manifest.json", tmp_path / "live" / "manifest.json")
+    assert first() == "Björk"
+    shutil.copytree(tmp_path / "new", tmp_path / "live", dirs_exist_ok=True, copy_function=shutil.copyfile)
+    assert first() == "Björk"
+    now[0] = service.RETRY_MS
+    assert first() == "Bjarne"
+
+
+def test_answers_are_kept_within_bounds(tmp_path, monkeypatch):
+    monkeypatch.setattr(service, "KEPT_ANSWERS", 2)
+    index.save(index.build(terms_of(*((f"b{'e' * 900}{n}", 1) for n in range(9)))), tmp_path)
+    published = service.Published(tmp_path)
+    for _ in range(2):
+        assert published.answer("b", 9)[1] > 0  # too large to be kept
+    small = {text: published.answer(text, 1) for text in ("b", "be", "bee")}
+    assert published.answer("bee", 1) == (small["bee"][0], 0.0)
+    assert published.answer("b", 1)[1] > 0  # pushed out
 
 
 def test_the_route_is_in_the_schema(home):
