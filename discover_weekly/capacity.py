@@ -37,14 +37,17 @@ def estimate(a: Assumptions) -> list[Line]:
             "plays a second", a.users * a.plays_a_week / (7 * 86_400), "/s", "users × plays a week / seconds of a week"
         ),
         Line("plays of a week on disk", a.users * a.plays_a_week * 16, "B", "16 B a play in Parquet"),
-        Line("interactions", entries * 12, "B", "users × recordings × (row, count, time)"),
+        Line(
+            "interactions", 2 * entries * 12, "B", "users × recordings × (row, count, time), by user and by recording"
+        ),
         Line("user vectors", a.users * a.factors * 4, "B", "users × factors × 4 B"),
         Line("item vectors, on every worker", a.candidates * a.factors * 4, "B", "candidates × factors × 4 B"),
         Line("training", training, "core-h", "2 sides × sweeps × interactions / entries a second"),
         Line("scoring", scoring, "core-h", "2 × users × candidates × factors × not skipped / FLOPS"),
         Line("workers of 16 cores, done in 6 h", (training + scoring) / 16 / 6, "", "core-hours / 16 / 6"),
         Line("cost of a Monday", (training + scoring) * a.core_hour, "€", "core-hours × price"),
-        Line("published lists", a.users * 30 * 12, "B", "users × 30 × (track, reason, share)"),
+        Line("published lists", a.users * 30 * 21, "B", "users × 30 × (user, rank, track, score, reason, share)"),
+        Line("served lists", a.users * 1700 * 10, "B", "1.7 kB of JSON a list, kept ten weeks"),
         Line(
             "reads a second on Monday", monday * 10, "/s", "users × share who open it / a day × 10 for the morning peak"
         ),

@@ -177,8 +177,8 @@ def judge(split: Round, names: tuple[str, ...], seed: int, fixed: Mapping[str, C
         if name == "ease" and not with_ease:
             results[name] = {"not_run": f"{split.test.train.shape[1]} items; EASE is for at most {ease.MAX_ITEMS}"}
             continue
-        used = parts if name == "blend" else [name]
-        result = measure(split.test, [fitted[part][0] for part in used], [1 - share, share][: len(used)])
+        used, shares = (parts, [1 - share, share][: len(parts)]) if name == "blend" else ([name], [1.0])
+        result = measure(split.test, [fitted[part][0] for part in used], shares)
         result["fit_s"] = sum(fitted[part][1] for part in used)
         result["settings"] = {"share_of_ease": share} if name == "blend" else dict(choices.get(name, {}))
         results[name] = result

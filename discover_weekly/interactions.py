@@ -27,8 +27,8 @@ class Interactions(NamedTuple):
     """matrix: csr float32[users, items] of weights > 0, one entry a pair; users, items: the ids (text) of rows and columns."""
 
     matrix: csr_matrix
-    users: NDArray[np.str_]
-    items: NDArray[np.str_]
+    users: NDArray[np.object_]
+    items: NDArray[np.object_]
 
 
 def read(path: str | Path) -> Interactions:
@@ -74,7 +74,7 @@ def align(other: Interactions, known: Interactions) -> tuple[csr_matrix, int]:
     return matrix, int((~kept).sum())
 
 
-def _places(ids: NDArray[np.str_], sorted_ids: NDArray[np.str_]) -> NDArray[np.intp]:
+def _places(ids: NDArray[np.object_], sorted_ids: NDArray[np.object_]) -> NDArray[np.intp]:
     """Position of each id in the sorted ones, -1 where it is absent."""
     places = np.minimum(np.searchsorted(sorted_ids, ids), len(sorted_ids) - 1)
     return np.where(sorted_ids[places] == ids, places, -1)
@@ -111,7 +111,7 @@ def _read_table(path: Path) -> pa.Table:
         raise BadInput(f"{path}: not readable as CSV, TSV or Parquet ({str(error).splitlines()[0][:160]})") from error
 
 
-def _codes(path: str | Path, table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+def _codes(path: str | Path, table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
     """Row numbers of a column's ids among its sorted distinct ids, and these."""
     column = table[name]
     if not (
@@ -123,8 +123,8 @@ def _codes(path: str | Path, table: pa.Table, name: str) -> tuple[NDArray[np.int
     if pc.any(absent).as_py():
         raise BadInput(f"{path}: row {absent.index(True).as_py() + 1}, field {name!r}: empty; expected an id")
     encoded = column.combine_chunks().dictionary_encode()
-    distinct = encoded.dictionary.to_numpy(zero_copy_only=False).astype(str)
-    order = np.argsort(distinct, kind="stable")
+    distinct = encoded.dictionary.to_numpy(zero_copy_only=False)  # objects: one long id does not widen all others
+    order = pc.sort_indices(encoded.dictionary).to_numpy()  # UTF-8 sorts as its code points do
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     return rank[encoded.indices.to_numpy()], distinct[order]

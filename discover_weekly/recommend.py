@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from discover_weekly.assembly import assemble
-from discover_weekly.ials import Basis, Float32, Settings, explain
+from discover_weekly.ials import SHARD_ROWS, Basis, Float32, Settings, explain
 from discover_weekly.records import LISTS, Rules
 from discover_weekly.top_k import top_k
 from discover_weekly.train import bounds, load_basis
@@ -55,7 +55,7 @@ def recommend_shard(
         played_only(heard), lists, from_popular, load_basis(Path(folder)), Settings(**settings)
     )
     table = to_table(catalogue, first, lists, list_scores, reasons, shares)
-    return write_shard(out, first, table)._asdict()
+    return write_shard(out, first // SHARD_ROWS, table)._asdict()
 
 
 def with_earlier_lists(

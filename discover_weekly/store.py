@@ -36,8 +36,10 @@ def put_lists(store: Store, lists: Dataset) -> None:
         if batch:
             store.put(batch, KEPT_MS)
     current = store.get([POINTER])[0]
-    if current is None or current.decode()[: len("2026-W48")] <= lists.version:
-        store.put({POINTER: version.encode()})
+    while current is None or current.decode()[: len("2026-W48")] <= lists.version:
+        if store.compare_and_set(POINTER, current, version.encode()):
+            break
+        current = store.get([POINTER])[0]  # another week was published meanwhile
 
 
 def get_list(store: Store, user_id: int) -> tuple[str, list[dict[str, Any]]]:

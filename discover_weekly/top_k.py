@@ -48,6 +48,8 @@ def top_k(users: Float32, items: Float32, seen: csr_matrix, k: int, prune: bool 
         1 + 2.0**-22 * (items.shape[1] + 8)
     )  # a product in float32 may exceed |x||y| by so much
     ids, scores = _empty(len(users), k)
+    idle = np.flatnonzero(~users.any(axis=1))
+    scores[idle] = np.inf  # nothing beats that: they are not scanned and stop no pruning
 
     def strip(first: int) -> None:
         last = min(first + STRIP, len(users))
@@ -72,6 +74,11 @@ def top_k(users: Float32, items: Float32, seen: csr_matrix, k: int, prune: bool 
     if k > 0:
         with blas_threads(1), ThreadPoolExecutor(cores()) as pool:
             list(pool.map(strip, range(0, len(users), STRIP)))
+    scores[idle] = -np.inf
+    for user in idle:  # everything scores 0: the smallest unseen ids
+        own = seen.indices[seen.indptr[user] : seen.indptr[user + 1]]
+        first = np.setdiff1d(np.arange(min(k + len(own), len(items)), dtype=np.int32), own)[:k]
+        ids[user, : len(first)], scores[user, : len(first)] = first, 0
     return ids, scores
 
 

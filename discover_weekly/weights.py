@@ -29,6 +29,7 @@ from shared.ports import Engine
 HALF_LIFE_DAYS = 182
 COUNTED_MS = 30_000
 LONGEST_MS = 86_400_000
+MOST_COUNTRIES = 1_000  # each has its own row of popular recordings
 NEVER = np.iinfo(np.int32).max  # days
 
 VALID = """played_ms >= 0 AND played_ms <= {longest} AND p.started_at < {cutoff}"""
@@ -87,6 +88,10 @@ def read_catalogue(sources: Sources) -> Catalogue:
     artists = credits.take(pa.array(shown_rows))
     released = pc.cast(pc.fill_null(_cast(tracks, "released", pa.date32()), 0), pa.int32()).to_numpy().astype(np.int64)
     countries = pc.dictionary_encode(pc.fill_null(users["country"].combine_chunks(), ""))
+    if len(countries.dictionary) > MOST_COUNTRIES:
+        raise BadInput(
+            f"column 'country': {len(countries.dictionary):,} different values; expected codes, at most {MOST_COUNTRIES:,}"
+        )
     return Catalogue(
         track_ids,
         recording_of,
@@ -106,14 +111,14 @@ def _number_recordings(tracks: pa.Table, nameless: NDArray[np.bool_]) -> tuple[N
     code = pc.if_else(
         pc.equal(pc.fill_null(tracks["recording"], ""), ""), own, tracks["recording"]
     )  # no ISRC: on its own
-    names = code.to_numpy(zero_copy_only=False).astype(str)
+    number = code.combine_chunks().dictionary_encode().indices.to_numpy()
     preferred = np.argsort(nameless, kind="stable")  # tracks with an artist first, by id
-    _, first, inverse = np.unique(names[preferred], return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(number[preferred], return_index=True, return_inverse=True)
     shown_rows = preferred[first]
     order = np.argsort(shown_rows)
     row_of = np.empty_like(order)
     row_of[order] = np.arange(len(order))
-    recording_of = np.empty(len(names), np.int32)
+    recording_of = np.empty(len(number), np.int32)
     recording_of[preferred] = row_of[inverse]
     return recording_of, shown_rows[order]
 

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from shared.errors import BadInput, Conflict, LinerError, NotFound
 
 FORMAT = 1
 ROW_GROUP_ROWS = 131_072
+OURS = re.compile(r"part-\d{5,}-[0-9a-f]{16}\.parquet|\.part-\d{5,}\.\d+\.tmp")
 
 
 class Shard(NamedTuple):
@@ -251,10 +253,9 @@ def durable_rename(source: Path, target: Path) -> None:
 
 def _remove_unnamed(folder: Path, named: set[str]) -> None:
     """Delete what an interrupted or replaced publish left behind; whatever a lake does not write is not its to delete."""
-    for pattern in ("part-?????-????????????????.parquet", ".part-?????.*.tmp"):
-        for path in folder.glob(pattern):
-            if path.name not in named:
-                path.unlink(missing_ok=True)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if OURS.fullmatch(path.name) and path.name not in named:
+            path.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

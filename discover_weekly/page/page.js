@@ -9,6 +9,7 @@ async function show(user) {
   if (mine !== latest) return;
   if (!response) return say("The console does not answer.");
   const answer = await response.json();
+  if (mine !== latest) return;
   if (!response.ok) return say(answer.error ?? "That is no listener.");
   say(`Week ${answer.week}, ${answer.tracks.length} tracks`);
   tracks.replaceChildren(...answer.tracks.map(row));

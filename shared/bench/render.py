@@ -125,9 +125,10 @@ def quality_table(result: dict[str, Any]) -> str:
         times = " | ".join(seconds(found[time]) for time in ("fit_s", "score_s"))
         lines.append(f"| {name} | {measures} | {low:.4f} – {high:.4f} | {found['coverage']:.3f} | {times} |")
     shape = f"{result['users']:,} users × {result['items']:,} items, {result['interactions']:,} pairs"
+    tested = f"{result['tested_users']:,} held-out users, counted once a seed"
     lines += [
         "",
-        f"*{shape}; protocol `{result['protocol']}`, {len(result['seeds'])} seeds, {result['tested_users']:,} users tested.*",
+        f"*{shape}; protocol `{result['protocol']}`, {len(result['seeds'])} seeds, {tested}.*",
     ]
     return "\n".join(lines)
 

@@ -14,7 +14,7 @@ from discover_weekly.pipeline import NAME
 from discover_weekly.store import get_list
 from shared.bootstrap import Engines
 from shared.cli import main
-from shared.errors import Conflict
+from shared.errors import BadInput, CheckFailed, Conflict
 from shared.lake import Lake
 from shared.settings import Settings
 from tests.discover_weekly.by_hand import HEALTHY, play
@@ -66,6 +66,31 @@ def test_broken_plays_are_left_out_and_counted(files, tmp_path):
     assert report["unknown_track"] == 1
     assert report["unknown_user"] == 1
     assert report["incomplete"] == 1
+
+
+def test_a_catalogue_of_the_future_is_not_published(files, tmp_path):
+    def unreleased(rows):
+        for row in rows:
+            row["released"] = date(2027, 1, 1)
+
+    with pytest.raises(CheckFailed, match="6 of 6 users without a list"):
+        run(files(HEALTHY, spoil_tracks=unreleased), tmp_path / "out")
+    assert Lake(tmp_path / "out" / "lake").versions(NAME) == []
+
+
+def test_a_very_long_text_does_not_widen_every_other(files, tmp_path):
+    long = run(files(HEALTHY, spoil_tracks=lambda rows: rows[0].update(recording="X" * 1_000_000)), tmp_path / "long")
+    assert long["digest"] == run(files(HEALTHY), tmp_path / "short")["digest"]
+
+
+def test_countries_that_are_no_codes_are_refused(files, tmp_path):
+    paths = files(HEALTHY)
+    people = pa.table(
+        {"user_id": pa.array(range(1001), pa.int32()), "country": [f"somewhere {n}" for n in range(1001)]}
+    )
+    pq.write_table(people, paths[2])
+    with pytest.raises(BadInput, match="column 'country': 1,001 different values; expected codes, at most 1,000"):
+        run(paths, tmp_path / "out")
 
 
 def test_track_without_an_artist(files, tmp_path):

@@ -151,6 +151,16 @@ def test_strong_report_has_the_documented_shape_and_models_beat_popularity(capsy
     assert "blend" in capsys.readouterr().out
 
 
+def test_a_blend_that_is_all_ease_leaves_the_other_models_as_they_are(monkeypatch):
+    found = []
+    for share in (0.5, 1.0):
+        monkeypatch.setattr(models, "choose_share", lambda *_, share=share: share)
+        found.append(evaluate(tastes(), seeds=1, fixed=FIXED)["models"])
+    for name in ("popularity", "ials", "ease"):
+        assert found[1][name]["ndcg@100"] == found[0][name]["ndcg@100"]
+    assert found[1]["blend"]["ndcg@100"] == found[1]["ease"]["ndcg@100"]
+
+
 def test_files_are_evaluated_with_a_search(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SEEDS", 1)
     monkeypatch.setattr(models, "IALS_START", FIXED["ials"])

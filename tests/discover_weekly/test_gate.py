@@ -48,8 +48,17 @@ def judge(files, tmp_path):
 
 
 def test_good_lists_pass(judge):
-    report = judge([(0, 1, 10), (0, 2, 11), (1, 1, 0)], earlier=[(0, 1, 12)])
-    assert report == {"lists": 2, "short_lists": 2, "users_without_a_list": 4}
+    report = judge([(0, 1, 10), (0, 2, 11), *((user, 1, 0) for user in range(1, 6))], earlier=[(0, 1, 12)])
+    assert report == {"lists": 6, "short_lists": 6, "users_without_a_list": 0}
+
+
+def test_a_week_in_which_users_have_no_list_is_refused(judge, monkeypatch):
+    assert judge([(user, 1, 10) for user in range(5)])["users_without_a_list"] == 1
+    monkeypatch.setattr(gate, "FEW_USERS", 0)
+    with pytest.raises(CheckFailed, match="1 of 6 users without a list"):
+        judge([(user, 1, 10) for user in range(5)])
+    with pytest.raises(CheckFailed, match="6 of 6 users without a list"):
+        judge([])
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ def test_unknown_user_and_unpublished_week_are_told_apart(served):
 def test_a_user_id_that_is_none(served):
     assert served[0].get("/discover-weekly/everybody").status_code == 404
     assert served[0].get(f"/discover-weekly/{10**30}").status_code == 404
+    assert served[0].get(f"/discover-weekly/{'1' * 5000}").status_code == 404
+    assert "no list for user -7" in served[0].get("/discover-weekly/-7").json()["error"]
 
 
 def test_store_rebuilt_from_the_lake(served):
@@ -53,9 +55,34 @@ def test_store_rebuilt_from_the_lake(served):
     assert client.get("/discover-weekly/3").json() == before
 
 
+def test_an_older_week_that_ends_later_does_not_push_out_a_newer_one(served):
+    _, engines = served
+    lists = engines.lake.dataset(NAME)
+    store_ = engines.store
+
+    class Raced:
+        """A store in which W49 is published between this run's look at the pointer and its write."""
+
+        def __init__(self):
+            self.raced = False
+
+        def __getattr__(self, name):
+            return getattr(store_, name)
+
+        def get(self, keys):
+            found = store_.get(keys)
+            if keys == [store.POINTER] and not self.raced:
+                self.raced = True
+                store_.put({store.POINTER: b"2026-W49@1"})
+            return found
+
+    store.put_lists(Raced(), lists)
+    assert store_.get([store.POINTER]) == [b"2026-W49@1"]
+
+
 def test_headers_and_metrics(served):
     client, _ = served
     response = client.get("/discover-weekly/3")
     assert "default-src 'self'" in response.headers["content-security-policy"]
     metrics = client.get("/metrics").text
-    assert 'route="/discover-weekly/{user_id:int}",status="200"} 1' in metrics
+    assert 'route="/discover-weekly/{user_id:id}",status="200"} 1' in metrics

@@ -64,8 +64,10 @@ def test_pruning_visits_fewer_tiles(monkeypatch):
     visited = []
     scan = module._scan
     monkeypatch.setattr(module, "_scan", lambda *arguments: (visited.append(1), scan(*arguments)))
-    top_k(x, y, csr_matrix((256, 20_000)), 10)
+    x[7] = 0  # who has no plays stops nothing
+    ids, _ = top_k(x, y, csr_matrix((256, 20_000)), 10)
     assert len(visited) <= 3  # of 10
+    assert ids[7].tolist() == list(range(10))
 
 
 @pytest.mark.parametrize("cut", [256, 512])
@@ -90,9 +92,10 @@ def test_number_of_threads_does_not_change_the_answer(monkeypatch):
 
 
 def test_zero_vectors_rank_by_id():
-    ids, scores = top_k(np.zeros((2, 4), np.float32), np.ones((9, 4), np.float32), seen_matrix(2, 9, 0.0), 3)
-    assert ids.tolist() == [[0, 1, 2]] * 2
-    assert (scores == 0).all()
+    seen = csr_matrix(np.array([[0] * 9, [1, 0, 1, 0, 1, 1, 1, 1, 1]]))
+    ids, scores = top_k(np.zeros((2, 4), np.float32), np.ones((9, 4), np.float32), seen, 3)
+    assert ids.tolist() == [[0, 1, 2], [1, 3, -1]]
+    assert scores.tolist() == [[0, 0, 0], [0, 0, -np.inf]]
 
 
 def test_who_has_heard_everything_gets_an_empty_list():
