@@ -28,9 +28,10 @@ SLOTS = 10
 HOUR_MS = DAY_MS // 24
 EXAMINED = 1 / np.log2(np.arange(SLOTS) + 2.0)
 """Chance that a slot is looked at, by position: 1, .63, .5 … .29."""
-HALF_LIFE_H = np.array([20.0, 400.0, 3000.0])
-"""Hours in which half of a listener's interest in an episode is gone, by kind: news age in a day."""
-FITS = np.array([[1.0, 0.1, -0.3], [-0.5, 0.2, 0.9], [-0.6, 0.8, 0.4]])
+HALF_LIFE_H = np.array([20.0, 3000.0, 3000.0])
+"""Hours in which half of a listener's interest in an episode is gone, by kind: news age in a day, a story does not."""
+STYLES = 3
+FITS = np.array([[1.2, 0.0, -0.8], [-1.2, 0.2, 1.2], [-0.9, 1.1, 0.2]])
 """Logit of an intent (row) for a kind (column)."""
 MINUTES = np.array([25.0, 45.0, 60.0])
 """Minutes that somebody has, by intent."""
@@ -39,7 +40,7 @@ EXPLORED = 0.2
 
 
 class Shows(NamedTuple):
-    """Columns [shows]; topic, second, quality and reach are hidden."""
+    """Columns [shows]; topic, second, quality, reach, style and promise are hidden."""
 
     language: Array  # int16
     kind: Array  # int8
@@ -49,6 +50,8 @@ class Shows(NamedTuple):
     reach: Array  # float64, how well known it is from outside
     explicit: Array  # bool
     cadence_h: Array  # int64
+    style: Array  # float64[shows, STYLES], how its host talks: no text says it, only listeners show it
+    promise: Array  # float64, logit: what its titles promise and it does not keep
 
 
 class Episodes(NamedTuple):
@@ -73,6 +76,7 @@ class Listeners(NamedTuple):
     sessions: Array  # float64, a day
     habit: Array  # float64, share of sessions that go on with a followed show
     intents: Array  # float64[listeners, 3], chances
+    liking: Array  # float64[listeners, STYLES], logit of a host's style
 
 
 class Log(NamedTuple):
@@ -110,11 +114,11 @@ def make_audience(seed: int, listeners: int = 1_500, shows: int = 240, days: int
 
 
 def make_shows(seed: int, count: int) -> Shows:
-    """Zipf-like reach; a third news, a quarter serials."""
+    """A dozen are known to everybody and most to hardly anybody; a third news, a quarter serials."""
     rng = generator(seed, "podcasts/nature")
     kind = rng.choice(3, count, p=[0.3, 0.25, 0.45]).astype(np.int8)
     quality = rng.normal(0, 0.7, count)
-    reach = 1 / (rng.permutation(count) + 2.0) ** 0.9 * np.exp(0.5 * quality)
+    reach = 0.5 * (10 / (rng.permutation(count) + 10.0)) ** 6 * np.exp(0.5 * quality)
     return Shows(
         language=rng.choice(len(LANGUAGES), count, p=[0.64, 0.14, 0.12, 0.10]).astype(np.int16),
         kind=kind,
@@ -124,6 +128,8 @@ def make_shows(seed: int, count: int) -> Shows:
         reach=reach,
         explicit=rng.random(count) < 0.12,
         cadence_h=np.where(kind == NEWS, rng.choice([24, 48], count), rng.choice([84, 168, 336], count)),
+        style=rng.normal(0, 1, (count, STYLES)),
+        promise=rng.normal(0, 0.6, count),
     )
 
 
@@ -163,34 +169,50 @@ def make_listeners(seed: int, count: int) -> Listeners:
         kind_taste=rng.normal(0, 0.5, (count, 3)),
         minor=rng.random(count) < 0.06,
         sessions=rng.gamma(2.0, 0.6, count),
-        habit=rng.beta(3, 3, count),
+        habit=rng.beta(1.5, 10, count),
         intents=rng.dirichlet([2.0, 1.5, 2.0], count),
+        liking=rng.normal(0, 0.5, (count, STYLES)),
     )
 
 
 @njit(cache=True, nogil=True)
 def start_chance(
     taste: Any, second_taste: Any, quality: Any, kind: int, kind_taste: Any, intent: int, age_h: Any, minutes: Any,
-    follows: bool, next_up: bool, behind: bool, heard: bool,
+    follows: bool, next_up: bool, behind: bool, heard: int, bond: Any, promise: Any,
 ) -> Any:  # fmt: skip
     """The true chance that somebody who looks at an episode starts it.
 
     taste, second_taste: logits of its topics; age_h, minutes: since publication, and long; follows its show; next_up: it is the
-    oldest unheard of a serial in progress; behind: it is an episode of a serial with unheard ones before it; heard before:
-    almost never again.
+    oldest unheard of a serial in progress; behind: it is an episode of a serial with unheard ones before it; heard, by
+    `heard_code`: finished, almost never again; left in the middle, more than a new one; bond: of this listener with its
+    host; promise: of its title.
     """
-    logit = -2.6 + 1.0 * taste + 0.35 * second_taste + 0.8 * quality + kind_taste + FITS[intent, kind]
+    logit = -3.0 + 1.0 * taste + 0.35 * second_taste + 0.8 * quality + kind_taste + FITS[intent, kind] + bond + promise
     logit -= 0.9 * min(3.0, age_h / HALF_LIFE_H[kind])
     logit -= 0.5 * abs(np.log(minutes / MINUTES[intent]))
     if follows:
-        logit += 1.0
+        logit += 1.5
     if next_up:
         logit += 1.2
     if behind:
-        logit -= 2.0
-    if heard:
+        logit -= 2.5
+    if heard == 1:
         logit -= 5.0
+    if heard == 2:
+        logit += 1.0
     return 1.0 / (1.0 + np.exp(-logit))
+
+
+@njit(cache=True, nogil=True)
+def heard_code(share: Any) -> Any:
+    """1 for an episode that was finished or tried and left, 2 for one left in the middle; 0 stands for not heard."""
+    return 2 if 0.05 <= share < 0.8 else 1
+
+
+@njit(cache=True, nogil=True)
+def bond_of(user: int, show: int, shows: Any, listeners: Any) -> Any:
+    """Logit of how much a listener likes a show's host."""
+    return (shows.style[show] * listeners.liking[user]).sum()
 
 
 def listen(seed: int, shows: Shows, episodes: Episodes, listeners: Listeners, start: int, end: int) -> Log:
@@ -214,7 +236,7 @@ def listen(seed: int, shows: Shows, episodes: Episodes, listeners: Listeners, st
 @njit(cache=True)
 def _listen(rng: Any, users: Any, ats: Any, intents: Any, outs: Any, shows: Any, episodes: Any, listeners: Any) -> Any:
     people, count, programmes = listeners.language.size, episodes.show.size, shows.language.size
-    heard = np.zeros((people, count), np.bool_)
+    heard = np.zeros((people, count), np.int8)
     follows = np.zeros((people, programmes), np.bool_)
     latest = np.full(programmes, -1, np.int64)  # newest episode that is out
     plays = np.zeros(count)
@@ -255,11 +277,12 @@ def _listen(rng: Any, users: Any, ats: Any, intents: Any, outs: Any, shows: Any,
             chance = true_chance(user, e, at, intent, heard[user], follows[user, show], shows, episodes, listeners)
             if habitual < 0 and rng.random() >= chance:
                 continue
-            appeal = listeners.taste[user, episodes.topic[e]] + episodes.quality[e]
+            appeal = listeners.taste[user, episodes.topic[e]] + episodes.quality[e] - 2 * shows.promise[show]
+            appeal += bond_of(user, show, shows, listeners)
             share = rng.beta(1.2 + max(0.0, 1.4 + appeal), 1.6)
             if rng.random() < 0.35 / (1 + np.exp(-appeal)):
                 share = 1.0
-            heard[user, e] = True
+            heard[user, e] = heard_code(share)
             plays[e] += 1
             played = np.int32(share * episodes.duration[e])
             n = _note(rows, n, user, e, STARTED, at + 1, 0, -1, 1.0, intent)
@@ -287,7 +310,7 @@ def _note(
 def true_chance(
     user: int, e: int, at: int, intent: int, heard: Any, follows: bool, shows: Any, episodes: Any, listeners: Any
 ) -> Any:
-    """`start_chance` of an episode for a listener at a moment; heard bool[episodes] is what this listener heard."""
+    """`start_chance` of an episode for a listener at a moment; heard int8[episodes], this listener's `heard_code`s."""
     show = episodes.show[e]
     kind = shows.kind[show]
     before = False  # an unheard one stands before it
@@ -303,6 +326,7 @@ def true_chance(
         listeners.taste[user, episodes.topic[e]], listeners.taste[user, episodes.second[e]], episodes.quality[e], kind,
         listeners.kind_taste[user, kind], intent, (at - episodes.published[e]) / HOUR_MS, episodes.duration[e] / 60_000,
         follows, kind == SERIAL and begun and not before, kind == SERIAL and before, heard[e],
+        bond_of(user, show, shows, listeners), shows.promise[show],
     )  # fmt: skip
 
 
@@ -320,7 +344,9 @@ def true_chances(
 
 def appeal_shares(audience: Audience, user: int, ids: Array) -> Array:
     """float64[n]: the expected share of episodes that this listener hears once they started: the mean of the draw in `_listen`."""
+    show = audience.episodes.show[ids]
     appeal = audience.listeners.taste[user, audience.episodes.topic[ids]] + audience.episodes.quality[ids]
+    appeal = appeal - 2 * audience.shows.promise[show] + audience.shows.style[show] @ audience.listeners.liking[user]
     whole = 0.35 / (1 + np.exp(-appeal))
     shape = 1.2 + np.maximum(0.0, 1.4 + appeal)
     shares: Array = whole + (1 - whole) * shape / (shape + 1.6)

@@ -97,11 +97,12 @@ def ranks_of_next_starts(audience):
             log.episode[starts[(log.at[starts] < at) & (log.at[starts] > at - 3 * 86_400_000)]], minlength=len(out)
         )
         taste = together @ heard[user] + 3 * heard[user]
+        dice = np.random.default_rng(row).random(len(out))  # among equal texts nothing decides
         newest = np.argsort(np.argsort(episodes.published)) / len(out)
         scores = {
             "popularity": recent + 0.1 * newest,
-            "collaborative": taste[episodes.show] * (1 + recent) + 0.01 * newest,
-            "text": topics @ topics[log.episode[mine[-5:]]].mean(axis=0) + 0 * newest,
+            "collaborative": taste[episodes.show] + 0.01 * newest,
+            "text": topics @ topics[log.episode[mine[-5:]]].mean(axis=0) + 0.001 * dice,
         }
         for name, score in scores.items():
             order = np.argsort(-np.where(out, score, -np.inf), kind="stable")
@@ -111,7 +112,9 @@ def ranks_of_next_starts(audience):
 
 def test_methods_rank_as_on_real_listening():
     """Published on Danish public radio: popularity .112/.494, factors .265/.423, descriptions alone .018/.080 (hit@2/@10)."""
-    found = ranks_of_next_starts(make_audience(3, 600, 120, 21))
-    assert found["collaborative"][0] > found["popularity"][0]
+    worlds = [ranks_of_next_starts(make_audience(seed, 600, 300, 21)) for seed in (3, 4)]
+    found = {name: np.mean([world[name] for world in worlds], axis=0) for name in worlds[0]}
+    assert found["collaborative"][0] > 1.15 * found["popularity"][0]
+    assert found["popularity"][1] > found["collaborative"][1]
     assert found["popularity"][1] > 3 * found["text"][1]
-    assert found["collaborative"][0] > 4 * found["text"][0]
+    assert found["collaborative"][0] > 6 * found["text"][0]
