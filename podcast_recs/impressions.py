@@ -13,21 +13,20 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import svds
 
 from podcast_recs.behaviors import Behaviors, News
-from podcast_recs.lexical import Lexical
-from podcast_recs.records import HOUR_MS, Float32, Ints
+from podcast_recs.lexical import Lexical, directions
+from podcast_recs.records import Float32, Ints
+from podcast_recs.streamed import describe
 from shared.errors import BadInput
-from shared.threads import cores
 
 Float64 = NDArray[np.float64]
 
 TEST_SHARE = 0.3
-MEMORIES_H = (0.5, 4.0, 24.0)
-PRIOR_SHOWN = 20.0
 TASTE = 32
-ROUNDS, LEAVES, RATE = 220, 15, 0.05
+ROUNDS, LEAVES, RATE = 120, 6, 0.06
+MOST_ROWS = 400_000
+"""The trees learn from the newest of what was shown: more of it costs time and brings nothing that is still true."""
 
 
 def evaluate(log: Behaviors, news: News | None) -> dict[str, Any]:
@@ -38,11 +37,13 @@ def evaluate(log: Behaviors, news: News | None) -> dict[str, Any]:
             f"{len(log.at)} impressions; expected at least 15, to learn from the first 70 % and test on the rest"
         )
     began = perf_counter()
-    rows = stream(log, news, test)
+    rows = described(log, news, test)
     split = int(log.shown_of[test])
-    model = _fit(rows[:split], log.clicked[:split], np.diff(log.shown_of[: test + 1]))
+    first = max(0, int(np.searchsorted(log.shown_of, split - MOST_ROWS)))
+    begin = int(log.shown_of[first])
+    model = _fit(rows[begin:split], log.clicked[begin:split], np.diff(log.shown_of[first : test + 1]))
     fitted = perf_counter() - began
-    scores = np.asarray(model.predict(rows[split:], num_threads=cores()))
+    scores = np.asarray(model.predict(rows[split:], num_threads=1))
     measured = measure(scores, log.clicked[split:], log.shown_of[test:] - split)
     return {**measured, "fit_s": round(fitted, 3), "impressions": len(log.at), "rejected": log.rejected}
 
@@ -75,7 +76,7 @@ def _fit(rows: Float32, clicked: NDArray[np.bool_], slates: Ints) -> Any:
     if not clicked.any():
         raise BadInput("no click in the first 70 % of the log: nothing to learn from")
     parameters = {
-        "objective": "lambdarank",
+        "objective": "rank_xendcg",
         "num_leaves": LEAVES,
         "learning_rate": RATE,
         "min_data_in_leaf": 80,
@@ -83,37 +84,21 @@ def _fit(rows: Float32, clicked: NDArray[np.bool_], slates: Ints) -> Any:
         "feature_fraction": 0.7,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
-        "lambdarank_truncation_level": 12,
         "seed": 1,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": cores(),
+        "num_threads": 1,  # threads that wait for each other cost more than they bring where cores are shared
         "verbosity": -1,
     }
     data = lightgbm.Dataset(rows, label=clicked.astype(np.int8), group=slates)
     return lightgbm.train(parameters, data, num_boost_round=ROUNDS)
 
 
-def stream(log: Behaviors, news: News | None, test: int) -> Float32:
-    """float32[all shown, columns], every impression as it could be described before its clicks; taste is learned from the first
+def described(log: Behaviors, news: News | None, test: int) -> Float32:
+    """float32[all shown, columns], every impression as it could be known before its clicks; taste is learned from the first
     `test` only.
     """
-    taste = tastes(log, test)
-    counters = _Counters(len(log.items), taste.shape[1], news)
-    text = _text(log, news)
-    described = []
-    for row in range(len(log.at)):
-        shown, history = log.shown_in(row), log.history_in(row)
-        own = _mean(taste, history)
-        columns = [
-            *counters.describe(shown, history, int(log.user[row]), int(log.at[row]), own),
-            *_near(text, shown, history),
-        ]
-        described.append(_with_ranks(np.stack(columns, axis=1)))
-        counters.take(
-            shown, log.clicked[log.shown_of[row] : log.shown_of[row + 1]], int(log.user[row]), int(log.at[row]), own
-        )
-    return np.concatenate(described).astype(np.float32)
+    return describe(log, news, tastes(log, test), _texts(log, news))
 
 
 def tastes(log: Behaviors, test: int) -> Float32:
@@ -129,111 +114,14 @@ def tastes(log: Behaviors, test: int) -> Float32:
     often = np.bincount(items, minlength=len(log.items))
     weight = np.log1p(len(last) / np.maximum(often, 1))[items]
     matrix = csr_matrix((weight, (users, items)), (len(last), len(log.items)))
-    _, values, vectors = svds(matrix, k=size, random_state=1)
-    found = (vectors.T * np.sqrt(np.maximum(values, 0))).astype(np.float32)
-    unit: Float32 = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+    axes = directions(matrix, size)
+    found = axes * np.sqrt(np.linalg.norm(matrix @ axes, axis=0))
+    unit: Float32 = (found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)).astype(np.float32)
     return unit
 
 
-class _Counters:
-    """What is known of items, categories and users by now."""
-
-    def __init__(self, items: int, width: int, news: News | None) -> None:
-        self._now = np.zeros((items, 2, len(MEMORIES_H)))  # shown, clicked, fading
-        self._ever = np.zeros((items, 2))
-        self._seen = np.zeros(items, np.int64)  # ms, newest event of the item
-        self._first = np.full(items, -1, np.int64)
-        self._fans, self._viewers = np.zeros((items, width)), np.zeros((items, width))
-        self._before: dict[tuple[int, int], list[int]] = {}  # (user, item) → shown, clicked
-        self._visits: dict[int, int] = {}
-        self._total = np.array([PRIOR_SHOWN * 10, 10.0])
-        self._groups = (
-            []
-            if news is None
-            else [(codes, np.zeros((int(codes.max(initial=-1)) + 2, 2))) for codes in (news.category, news.subcategory)]
-        )
-
-    def describe(self, shown: Ints, history: Ints, user: int, at: int, own: Float32) -> list[Float64]:
-        """Columns float64[len(shown)]."""
-        base = self._total[1] / self._total[0]
-        age = np.maximum(0, at - self._seen[shown])[:, None] / (np.array(MEMORIES_H) * HOUR_MS)
-        now = self._now[shown] * 0.5 ** age[:, None, :]
-        columns = [_rate(now[:, 0, m], now[:, 1, m], base) for m in range(len(MEMORIES_H))]
-        ever = self._ever[shown]
-        first = np.where(self._first[shown] < 0, at, self._first[shown])
-        columns += [
-            _rate(ever[:, 0], ever[:, 1], base),
-            np.log1p(ever[:, 0]),
-            np.log1p(ever[:, 1]),
-            np.log1p(now[:, 0, 0]),
-            np.log1p(now[:, 1, 1]),
-        ]
-        columns += [np.log1p((at - first) / HOUR_MS), np.log1p((at - self._seen[shown]).clip(0) / HOUR_MS)]
-        fans = self._fans[shown] / (ever[:, 1] + 3)[:, None]
-        viewers = self._viewers[shown] / (ever[:, 0] + 3)[:, None]
-        columns += [(fans - viewers) @ own, fans @ own]
-        before = np.array([self._before.get((user, item), (0, 0)) for item in shown.tolist()], np.float64)
-        columns += [before[:, 0], before[:, 1], np.isin(shown, history).astype(np.float64)]
-        columns += [
-            np.full(len(shown), value)
-            for value in (np.log1p(len(history)), np.log1p(self._visits.get(user, 0)), len(shown))
-        ]
-        for codes, counts in self._groups:
-            rates = counts[codes[shown]]
-            likes = np.bincount(codes[history] + 1, minlength=len(counts) + 1)
-            columns += [_rate(rates[:, 0], rates[:, 1], base), likes[codes[shown] + 1] / (len(history) + 3)]
-        return columns
-
-    def take(self, shown: Ints, clicked: NDArray[np.bool_], user: int, at: int, own: Float32) -> None:
-        """Count an impression."""
-        age = (at - self._seen[shown]).clip(0)[:, None] / (np.array(MEMORIES_H) * HOUR_MS)
-        self._now[shown] *= 0.5 ** age[:, None, :]
-        self._now[shown, 0] += 1
-        self._now[shown, 1] += clicked[:, None]
-        self._seen[shown] = at
-        self._first[shown] = np.where(self._first[shown] < 0, at, self._first[shown])
-        self._ever[shown, 0] += 1
-        self._ever[shown, 1] += clicked
-        self._viewers[shown] += own
-        self._fans[shown[clicked]] += own
-        self._total += (len(shown), clicked.sum())
-        self._visits[user] = self._visits.get(user, 0) + 1
-        for item, click in zip(shown.tolist(), clicked.tolist(), strict=True):
-            count = self._before.setdefault((user, item), [0, 0])
-            count[0] += 1
-            count[1] += click
-        for codes, counts in self._groups:
-            np.add.at(counts[:, 0], codes[shown], 1)
-            np.add.at(counts[:, 1], codes[shown], clicked)
-
-
-def _rate(shown: Float64, clicked: Float64, base: float) -> Float64:
-    rate: Float64 = (clicked + PRIOR_SHOWN * base) / (shown + PRIOR_SHOWN)
-    return rate
-
-
-def _with_ranks(columns: Float64) -> Float64:
-    """Each column beside its distance from the impression's mean: what counts is who is better *here*."""
-    return np.concatenate([columns, columns - columns.mean(axis=0)], axis=1)
-
-
-def _mean(vectors: Float32, rows: Ints) -> Float32:
-    mean: Float32 = vectors[rows].mean(axis=0) if len(rows) else np.zeros(vectors.shape[1], np.float32)
-    return mean
-
-
-def _text(log: Behaviors, news: News | None) -> Float32:
+def _texts(log: Behaviors, news: News | None) -> Float32:
     """float32[items, d] of unit length from titles; [items, 0] without a news file."""
     if news is None or not any(news.text):
         return np.empty((len(log.items), 0), np.float32)
-    return Lexical(news.text).reduced(news.text)
-
-
-def _near(text: Float32, shown: Ints, history: Ints) -> list[Float64]:
-    """Cosine of what is shown to the mean of the history's texts, and to its nearest."""
-    if not text.shape[1]:
-        return []
-    if not len(history):
-        return [np.zeros(len(shown)), np.zeros(len(shown))]
-    cosines = text[shown] @ text[history[-50:]].T
-    return [cosines.mean(axis=1).astype(np.float64), cosines.max(axis=1).astype(np.float64)]
+    return np.ascontiguousarray(Lexical(news.text).reduced(news.text))

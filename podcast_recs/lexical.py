@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
-from scipy.sparse.linalg import svds
+
+from shared.threads import blas_threads
 
 Float32 = NDArray[np.float32]
 
@@ -30,7 +31,7 @@ class Lexical:
             word: at for at, word in enumerate(sorted(word for word, n in seen.items() if n > RARE or len(texts) < 50))
         }
         self._idf = np.array([np.log((1 + len(texts)) / (1 + seen[word])) + 1 for word in self._column], np.float32)
-        self._axes = self._directions(self.rows(texts))
+        self._axes = directions(self.rows(texts), DIMENSIONS)
 
     def rows(self, texts: Sequence[str]) -> csr_matrix:
         """Sparse float32[n, words] of unit rows; a text without a known word is a row of zeros."""
@@ -52,15 +53,31 @@ class Lexical:
         unit: Float32 = dense / np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-9)
         return unit
 
-    def _directions(self, matrix: csr_matrix) -> Float32:
-        """float32[words, d]: right singular vectors, each with a sign of its own so that runs agree."""
-        size = min(DIMENSIONS, min(matrix.shape) - 1)
-        if size < 1:
-            return np.eye(matrix.shape[1], dtype=np.float32)[:, :1] if matrix.shape[1] else np.zeros((0, 1), np.float32)
-        _, _, vectors = svds(matrix.astype(np.float64), k=size, random_state=1)
-        vectors = vectors[::-1]
-        signs = np.sign(vectors[np.arange(size), np.abs(vectors).argmax(axis=1)])
-        return np.ascontiguousarray((vectors * signs[:, None]).T.astype(np.float32))
+
+def directions(matrix: csr_matrix, most: int) -> Float32:
+    """float32[columns, ≤ most]: right singular vectors of a sparse matrix, the strongest first, each with a sign of its own so
+    that runs agree; by random projection and three power iterations (Halko, Martinsson and Tropp 2011).
+    """
+    size = min(most, min(matrix.shape) - 1)
+    if size < 1:
+        return np.eye(matrix.shape[1], dtype=np.float32)[:, :1] if matrix.shape[1] else np.zeros((0, 1), np.float32)
+    wide = min(size + 16, min(matrix.shape))
+    basis = np.random.default_rng(1).normal(size=(matrix.shape[1], wide))
+    with blas_threads(1):
+        for _ in range(4):
+            basis = _orthonormal(np.asarray(matrix.T @ (matrix @ basis)))
+        projected = np.asarray(matrix @ basis)
+        _, rotation = np.linalg.eigh(projected.T @ projected)
+        vectors = (basis @ rotation[:, ::-1])[:, :size]
+    signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(size)])
+    return np.ascontiguousarray(vectors * signs, np.float32)
+
+
+def _orthonormal(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same span by orthonormal columns, through their small Gram matrix: many times as fast as QR for tall ones."""
+    values, vectors = np.linalg.eigh(columns.T @ columns)
+    found: NDArray[np.float64] = columns @ (vectors / np.sqrt(np.maximum(values, 1e-14 * values[-1] + 1e-300)))
+    return found
 
 
 def words(text: str) -> list[str]:

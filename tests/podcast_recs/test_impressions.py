@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from podcast_recs.behaviors import read_behaviors, read_news
-from podcast_recs.impressions import measure, stream
-from podcast_recs.world import behaviors_of, news_of
+from podcast_recs.impressions import described, evaluate, measure
 from shared.cli import main
 from shared.clock import DAY_MS
 from shared.errors import BadInput
+from shared.world.podcast_audience import make_audience
+from tests.podcast_recs.mind_format import behaviors_of, news_of
 
 ROW = "{n}\tU{u}\t11/{day:02}/2019 {hour}:14:46 {half}\t{history}\t{shown}\n"
 
@@ -81,14 +82,52 @@ def test_a_row_is_described_before_its_own_clicks(write):
     rows = [row(n, u=n % 5, day=1 + n // 4, hour=1 + n % 4, shown="N1-0 N2-1 N3-0") for n in range(40)]
     log = read_behaviors(write("".join(rows)))
     other = log._replace(clicked=np.concatenate([log.clicked[:-3], ~log.clicked[-3:]]))
-    np.testing.assert_array_equal(stream(log, None, 28), stream(other, None, 28))
+    np.testing.assert_array_equal(described(log, None, 28), described(other, None, 28))
+
+
+def test_counters_are_those_of_counting_again(write):
+    rows = [
+        row(n, u=n % 3, day=1 + n // 4, hour=1 + n % 4, history="", shown=f"N{n % 4}-{n % 2} N9-{1 - n % 2}")
+        for n in range(24)
+    ]
+    log = read_behaviors(write("".join(rows)))
+    found = described(log, None, 16)
+    place = 0
+    for at in range(len(log.at)):
+        for item in log.shown_in(at):
+            before = np.flatnonzero(log.shown[: log.shown_of[at]] == item)
+            clicks = log.clicked[before].sum()
+            np.testing.assert_allclose(np.expm1(found[place, 10:12]), [len(before), clicks], atol=1e-5)
+            own = [b for b in before if log.user[np.searchsorted(log.shown_of, b, side="right") - 1] == log.user[at]]
+            assert found[place, 16:19].tolist() == [len(own), log.clicked[own].sum(), 0]
+            place += 1
+
+
+def test_a_title_may_hold_a_line_separator_and_a_short_row_is_passed_over(write):
+    path = write("N1\tnews\tworld\tOne\u2028two\tmore\nN2\tbroken\nN3\tsport\tgolf\tA hole\t\n", "news.tsv")
+    news = read_news(path, ["N1", "N2", "N3"])
+    assert news.category.tolist() == [0, -1, 2]
+    assert news.text == ["One\u2028two more", "", "A hole "]
+
+
+@pytest.mark.parametrize("news", [True, False])
+def test_empty_histories_no_clicks_and_items_without_text_are_no_obstacle(write, news):
+    lines = [
+        row(n, u=n, day=1 + n // 10, history="", shown=f"N{n}-{int(n % 3 > 0)} N{n + 1}-0 N2-0") for n in range(60)
+    ]
+    log = read_behaviors(write("".join(lines)))
+    about = read_news(
+        write("N1\ta\tb\tone two\t\nN2\ta\tc\ttwo three\t\nN3\tc\td\tthree one\t\n", "news.tsv"), log.items
+    )
+    assert 0 <= evaluate(log, about if news else None)["auc"] <= 1
 
 
 @pytest.fixture(scope="module")
-def files(setting, tmp_path_factory):
+def files(tmp_path_factory):
+    audience = make_audience(2, 600, 40, 14)
     folder = tmp_path_factory.mktemp("mind")
-    (folder / "behaviors.tsv").write_text("".join(behaviors_of(setting.audience, setting.audience.end - 10 * DAY_MS)))
-    (folder / "news.tsv").write_text("".join(news_of(setting.audience)))
+    (folder / "behaviors.tsv").write_text("".join(behaviors_of(audience, audience.end - 10 * DAY_MS)))
+    (folder / "news.tsv").write_text("".join(news_of(audience)))
     return folder
 
 
@@ -106,5 +145,5 @@ def test_too_few_rows_to_learn_from(write, capsys):
 
 
 def test_news_that_is_none(write):
-    with pytest.raises(BadInput, match="row 1: 1 fields"):
+    with pytest.raises(BadInput, match="no row of it has id, category, subcategory, title"):
         read_news(write("N1\n", "news.tsv"), ["N1"])
