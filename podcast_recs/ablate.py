@@ -13,9 +13,10 @@ import numpy as np
 
 from podcast_recs.differences import AS_MUSIC, NAMES, Differences, without
 from podcast_recs.evaluate import by_user, judge
+from podcast_recs.learning import fit
 from podcast_recs.library import Library
 from podcast_recs.moment import Request
-from podcast_recs.pipeline import Recommender, fit
+from podcast_recs.pipeline import Recommender
 from podcast_recs.records import Ints
 from podcast_recs.setting import Setting
 from podcast_recs.state import State
@@ -62,7 +63,7 @@ def ablate(setting: Setting, count: int) -> list[Row]:
 def popular(library: Library, state: State, request: Request) -> Ints:
     """What is started most in these days, of what is eligible: the baseline that is hard to beat."""
     ids = np.flatnonzero(library.eligible(request.profile, state.listeners[request.user], request.now))
-    starts = state.rates(ids, request.now)[:, 1, 1]
+    starts = state.lately(ids, request.now)
     found: Ints = ids[np.lexsort((ids, -starts))[:SLOTS]]
     return found
 

@@ -1,5 +1,6 @@
-"""Where the five hundred come from that are worth ranking: six generators, each with its reason.
+"""Where the five hundred come from that are worth ranking: seven generators, each with its reason.
 
+    resume      what was left in the middle
     next up     the next episode of shows that are followed or in progress (their order is learned)
     after this  shows that others went on to after what was heard last
     like you    shows by matrix factorisation over who listens to which show
@@ -16,7 +17,7 @@ import numpy as np
 
 from podcast_recs.differences import Differences
 from podcast_recs.library import Library
-from podcast_recs.moment import Bools, Moment, waits
+from podcast_recs.moment import Bools, Moment
 from podcast_recs.records import HOUR_MS, Float32, Ints, Source
 from podcast_recs.state import State
 
@@ -24,6 +25,7 @@ MOST = 500
 ABOUT = 60  # of each centre
 SHOWS = 60  # of each generator that brings shows
 TRENDING, FRESH = 120, 200
+KEPT = 60  # of what is new and unknown, however much the others bring
 FRESH_MS = 72 * HOUR_MS
 
 
@@ -37,6 +39,7 @@ class Candidates(NamedTuple):
 def candidates(moment: Moment, library: Library, state: State, on: Differences) -> Candidates:
     """What to rank, at most MOST: those that more generators brought first, then by the generators' order."""
     generators = {
+        Source.RESUME: moment.resumable,
         Source.NEXT_UP: _in_progress(moment, on),
         Source.AFTER_THIS: _shows(moment, moment.after, on),
         Source.LIKE_YOU: _shows(moment, moment.likes, on),
@@ -46,10 +49,9 @@ def candidates(moment: Moment, library: Library, state: State, on: Differences) 
     }
     episodes = np.unique(np.concatenate(list(generators.values())))
     brought = np.stack([np.isin(episodes, generators[source]) for source in Source], axis=1)
-    waiting = waits(moment, library.catalogue.show[episodes], episodes)
-    episodes, brought = episodes[~waiting], brought[~waiting]
     if len(episodes) > MOST:
-        order = np.lexsort((episodes, brought.argmax(axis=1), -brought.sum(axis=1)))[:MOST]
+        unknown = brought[:, Source.EXPLORE] & (np.cumsum(brought[:, Source.EXPLORE]) <= KEPT)
+        order = np.lexsort((episodes, brought.argmax(axis=1), -brought.sum(axis=1), ~unknown))[:MOST]
         kept = np.sort(order)
         episodes, brought = episodes[kept], brought[kept]
     return Candidates(episodes, brought)
@@ -66,35 +68,34 @@ def _shows(moment: Moment, strength: Float32, on: Differences) -> Ints:
     """The next episode of the shows with the most strength."""
     if not on.show_level:
         return np.empty(0, np.int64)
-    best = np.lexsort((np.arange(len(strength)), -strength))[:SHOWS]
-    return _present(moment.next_up[best[strength[best] > 0]])
+    shows = np.flatnonzero((moment.next_up >= 0) & (strength > 0))
+    return moment.next_up[shows[np.lexsort((shows, -strength[shows]))[:SHOWS]]]
 
 
 def _about(moment: Moment, library: Library, on: Differences) -> Ints:
     """The nearest texts to each centre of interest, among the eligible."""
     if not on.text or not len(moment.centres):
         return np.empty(0, np.int64)
-    found, _ = library.index.search(moment.centres, ABOUT, moment.allowed)
+    found, _ = library.index.search(moment.centres, ABOUT, moment.ready)
     return _present(found.ravel())
 
 
 def _trending(moment: Moment, state: State, on: Differences) -> Ints:
     """Episodes by starts in these days (by all ever, where freshness does not count), and the next one of the best-known shows."""
-    ids = np.flatnonzero(moment.allowed & (state.totals[:, 1] > 0))
-    starts = state.rates(ids, moment.request.now)[:, 1, 1] if on.freshness else state.totals[ids, 1]
+    ids = np.flatnonzero(moment.ready & (state.totals[:, 1] > 0))
+    starts = state.lately(ids, moment.request.now) if on.freshness else state.totals[ids, 1]
     known = state.followers + state.completions.sum(axis=1)
-    shows = np.lexsort((np.arange(len(known)), -known))[:SHOWS]
-    return np.concatenate([ids[np.lexsort((ids, -starts))[:TRENDING]], _present(moment.next_up[shows])])
+    shows = np.flatnonzero(moment.next_up >= 0)
+    shows = shows[np.lexsort((shows, -known[shows]))[:SHOWS]]
+    return np.concatenate([ids[np.lexsort((ids, -starts))[:TRENDING]], moment.next_up[shows]])
 
 
 def _fresh(moment: Moment, library: Library, on: Differences) -> Ints:
     """The newest eligible episodes of the last three days."""
     published = library.catalogue.published
-    ids = (
-        np.flatnonzero(moment.allowed & (published > moment.request.now - FRESH_MS))
-        if on.freshness
-        else np.empty(0, np.int64)
-    )
+    if not on.exploration:
+        return np.empty(0, np.int64)
+    ids = np.flatnonzero(moment.ready & (published > moment.request.now - FRESH_MS))
     return ids[np.lexsort((ids, -published[ids]))[:FRESH]]
 
 

@@ -9,6 +9,7 @@ class Differences:
 
     no_repeats: bool = True  # an episode is heard once; a song a hundred times
     freshness: bool = True  # news are old tomorrow; a song is not
+    resume: bool = True  # an hour is heard in parts
     serial_order: bool = True  # the second part after the first
     completion: bool = True  # an hour is a commitment: a start means little, a finish much
     subscriptions: bool = True  # listeners follow shows and come back

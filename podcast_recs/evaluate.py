@@ -12,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from podcast_recs.moment import Request
+from podcast_recs.candidates import candidates
+from podcast_recs.moment import Request, look
 from podcast_recs.pipeline import Recommender
 from podcast_recs.records import Ints, What
 from podcast_recs.world import events_of, intents_of, profile_of
 from shared.clock import DAY_MS
-from shared.world.podcast_audience import EXAMINED, Audience, appeal_shares, true_chances
+from shared.world.podcast_audience import EXAMINED, Audience, appeal_shares, heard_code, true_chances
 
 Float64 = NDArray[np.float64]
 SLOTS = 10
@@ -43,39 +44,44 @@ def sessions(audience: Audience, since: int, count: int) -> list[Session]:
     return found
 
 
-def true_worths(audience: Audience, recommender: Recommender, request: Request, episodes: Ints) -> Float64:
-    """float64[n]: chance of a start by whoever looks, times the share they would hear of it."""
+class Worths(NamedTuple):
+    """The truth about episodes [n] for a listener now."""
+
+    chance: Float64  # of a start by whoever looks
+    share: Float64  # they would hear of it then
+
+
+def true_worths(audience: Audience, recommender: Recommender, request: Request, episodes: Ints) -> Worths:
+    """The world's own chances and shares."""
     listener = recommender.state.listeners[request.user]
-    heard = np.zeros(len(audience.episodes.show), bool)
-    heard[list(listener.heard)] = True
+    heard = np.zeros(len(audience.episodes.show), np.int8)
+    for episode, played in listener.heard.items():
+        heard[episode] = heard_code(played / audience.episodes.duration[episode])
     follows = np.zeros(len(audience.shows.language), bool)
     follows[list(listener.follows)] = True
     parts = (audience.shows, audience.episodes, audience.listeners)
-    chances: Float64 = true_chances(request.user, episodes, request.now, request.intent, heard, follows, *parts)
-    return chances * appeal_shares(audience, request.user, episodes)
+    chances = true_chances(request.user, episodes, request.now, request.intent, heard, follows, *parts)
+    return Worths(chances, appeal_shares(audience, request.user, episodes))
 
 
-def slate_worth(chances: Float64) -> float:
-    """Expected share listened to of a slate whose slots have these worths, best known order kept: one episode a session."""
-    looked = EXAMINED[: len(chances)] * chances
-    return float((looked * np.append(1.0, np.cumprod(1 - looked)[:-1])).sum())
+def slate_worth(worths: Worths) -> float:
+    """Expected share listened to of a slate, in the order given: slots are looked at less and less, and a start ends the
+    session.
+    """
+    started = EXAMINED[: len(worths.chance)] * worths.chance
+    return float((started * worths.share * np.append(1.0, np.cumprod(1 - started)[:-1])).sum())
 
 
 def best_worth(audience: Audience, recommender: Recommender, request: Request) -> float:
-    """The worth of the best slate that exists: true worths in order, one a show."""
-    allowed = recommender.library.eligible(request.profile, recommender.state.listeners[request.user], request.now)
+    """The worth of a very good slate: by true chance times share, one a show; no order of them is much better."""
+    listener = recommender.state.listeners[request.user]
+    allowed = recommender.library.eligible(request.profile, listener, request.now, repeats=True)
     ids = np.flatnonzero(allowed)
     worths = true_worths(audience, recommender, request, ids)
-    chosen: list[float] = []
-    shows: set[int] = set()
-    for at in np.argsort(-worths, kind="stable").tolist():
-        show = int(audience.episodes.show[ids[at]])
-        if show not in shows:
-            shows.add(show)
-            chosen.append(float(worths[at]))
-        if len(chosen) == SLOTS:
-            break
-    return slate_worth(np.array(chosen))
+    order = np.argsort(-worths.chance * worths.share, kind="stable")
+    _, first = np.unique(audience.episodes.show[ids[order]], return_index=True)
+    best = order[np.sort(first)[:SLOTS]]
+    return slate_worth(Worths(worths.chance[best], worths.share[best]))
 
 
 Policy = Callable[[Request], Ints]
@@ -100,6 +106,24 @@ def judge(
             worth[name].append(slate_worth(true_worths(audience, recommender, session.request, shown)))
         worth["oracle"].append(best_worth(audience, recommender, session.request))
     return {name: np.array(values) for name, values in worth.items()}
+
+
+def cold_recall(audience: Audience, recommender: Recommender, request: Request, most: int = 50) -> tuple[float, float]:
+    """Of all that the episodes without a single start are worth to a listener now: the part in the recommender's first `most`
+    of them, and the part in the oracle's.
+    """
+    listener, state = recommender.state.listeners[request.user], recommender.state
+    allowed = recommender.library.eligible(request.profile, listener, request.now)
+    cold = np.flatnonzero(allowed & (state.totals[:, 1] == 0))
+    truth = true_worths(audience, recommender, request, cold)
+    worths = truth.chance * truth.share
+    moment = look(request, recommender.library, state, recommender.factors, recommender.on)
+    found = candidates(moment, recommender.library, state, recommender.on).episodes
+    found = found[state.totals[found, 1] == 0]
+    ranked = found[np.argsort(-recommender.score(moment, found), kind="stable")][:most]
+    every = max(float(worths.sum()), 1e-12)
+    best = np.sort(worths)[::-1][:most].sum()
+    return float(worths[np.isin(cold, ranked)].sum()) / every, float(best) / every
 
 
 def learned_from(audience: Audience) -> tuple[int, int]:

@@ -40,6 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 NAMES = tuple(name for names in GROUPS.values() for name in names)
 OFF = {
     "no_repeats": ("heard",),
+    "resume": (),
     "freshness": GROUPS["freshness"] + ("newer_in_show",),
     "serial_order": ("behind", "next_up", "number"),
     "completion": GROUPS["completion"],
@@ -58,10 +59,10 @@ OFF = {
     "exploration": (),
 }
 """The columns that go with each difference."""
-HALF_LIFE_H = np.array([20.0, 400.0, 3000.0])
-"""Hours after which half of the interest in an episode is gone, by kind; learned better by the trees, a start for them."""
-MINUTES = np.array([25.0, 45.0, 60.0])
-"""What people have on the way, to learn and to relax, where they did not say."""
+HALF_LIFE_H = np.array([24.0, 720.0, 2160.0])
+"""A day, a month, a quarter: a guess by kind at how fast interest goes, whose scale the trees correct."""
+MINUTES = np.array([20.0, 40.0, 60.0])
+"""A guess at what people have on the way, to learn and to relax, where they did not say."""
 PRIOR_STARTS, PRIOR_SHOWN = 1.0, 12.0
 
 
@@ -115,7 +116,7 @@ def _show(moment: Moment, episodes: Ints, shows: Ints, library: Library, state: 
         "in_progress": progress,
         "behind": waiting,
         "number": np.log1p(number[episodes]),
-        "newer_in_show": np.array([number[library.of_show[show][-1]] for show in shows.tolist()]) - number[episodes],
+        "newer_in_show": moment.newest[shows] - number[episodes],
         "next_up": progress & moment.ordered[shows] & ~waiting,
         "show_started": np.log1p(state.completions[shows].sum(axis=1)),
     }

@@ -3,7 +3,8 @@
 Eligibility comes *before* the k nearest are taken: to filter afterwards returns short lists, and none where a listener's
 language is rare. A bitmap over ids says who may be found, so an episode is gone the moment its bit is, and a new one is there
 as soon as its vector is. That is why this is a flat index and no graph: a graph cannot forget (Malkov and Yashunin 2018 have no
-delete). Above MANY vectors a byte a dimension replaces four.
+delete). Above MANY vectors the search runs over the leading COARSE dimensions, which hold the most, at a byte each, and the best
+AGAIN × k of it are compared once more by the whole vectors.
 """
 
 from typing import Any
@@ -16,15 +17,19 @@ Ints = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
 MANY = 50_000
+COARSE = 96
+AGAIN = 3
 
 
 class Index:
-    """Vectors of unit length by dense id; `search` is exact up to the rounding of a byte where there are many."""
+    """Vectors of unit length by dense id; `search` is exact where there are few, nearly so where there are many."""
 
     def __init__(self, vectors: Float32) -> None:
         """vectors: float32[n, d], row i is id i."""
         faiss.omp_set_num_threads(1)  # a request is one small search; many requests share the cores
-        self._flat = _make(vectors)
+        self._coarse = len(vectors) > MANY
+        self._width = COARSE if self._coarse else vectors.shape[1]
+        self._flat = _make(vectors[:, : self._width])
         self._rows = np.array(vectors, np.float32)  # [room, d], of which the first `count` are in use
         self._count = len(vectors)
 
@@ -38,7 +43,7 @@ class Index:
 
     def add(self, vectors: Float32) -> None:
         """Append float32[n, d]; their ids follow on."""
-        self._flat.add(np.ascontiguousarray(vectors, np.float32))
+        self._flat.add(np.ascontiguousarray(vectors[:, : self._width], np.float32))
         end = self._count + len(vectors)
         if end > len(self._rows):
             self._rows = np.resize(self._rows, (2 * end, self._rows.shape[1]))
@@ -60,9 +65,12 @@ class Index:
         selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
         parameters: Any = faiss.SearchParameters
         chosen = parameters(sel=selector)
-        scores, ids = self._flat.search(np.ascontiguousarray(queries, np.float32), k, params=chosen)
+        begun = np.ascontiguousarray(queries[:, : self._width], np.float32)
+        scores, ids = self._flat.search(begun, AGAIN * k if self._coarse else k, params=chosen)
+        if self._coarse:
+            scores = np.einsum("qkd,qd->qk", self._rows[ids], queries)
         scores[ids < 0] = -np.inf
-        order = np.lexsort((ids, -scores), axis=1)
+        order = np.lexsort((ids, -scores), axis=1)[:, :k]
         return np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
 
 

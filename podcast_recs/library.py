@@ -4,7 +4,6 @@ A published episode can stand in the next slate; one that was taken down cannot,
 bitmap over all episodes, made for each request from a handful of vectorised rules and the listener's own exceptions.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from podcast_recs.index import Index
 from podcast_recs.records import HOUR_MS, Catalogue, Float32, Ints, Kind
-from podcast_recs.state import Listener
+from podcast_recs.state import Listener, by_show
 from shared.errors import BadInput, NotFound
 
 Bools = NDArray[np.bool_]
@@ -37,10 +36,8 @@ class Library:
         self.catalogue = catalogue
         self.index = Index(vectors)
         self.alive = np.ones(len(catalogue.show), bool)
-        self.of_show: dict[int, list[int]] = defaultdict(list)  # oldest first
-        order = np.lexsort((catalogue.number, catalogue.show))
-        for episode in order.tolist():
-            self.of_show[int(catalogue.show[episode])].append(episode)
+        self.of_show = by_show(catalogue, 0)  # oldest first
+        self._order = np.lexsort((catalogue.number, catalogue.show))  # all episodes, show by show
 
     def publish(
         self,
@@ -53,13 +50,9 @@ class Library:
         explicit: bool = False,
     ) -> int:
         """Add an episode to its show as the newest; returns its id, which the very next request may use."""
+        self.check(show, duration_ms)
         known = self.catalogue
-        if not 0 <= show < len(known.kind):
-            raise NotFound(f"show {show}: not in the catalogue of {len(known.kind)} shows")
-        if duration_ms <= 0:
-            raise BadInput(f"episode {title[:60]!r}: duration {duration_ms} ms; expected more than 0")
-        before = self.of_show[show]
-        number = int(known.number[before[-1]]) + 1 if before else 0
+        number = self.next_number(show)
         self.catalogue = known._replace(
             show=np.append(known.show, np.int32(show)),
             number=np.append(known.number, np.int32(number)),
@@ -71,8 +64,17 @@ class Library:
         )
         self.index.add(vector.reshape(1, -1))
         self.alive = np.append(self.alive, True)
-        before.append(len(known.show))
+        self.of_show[show].append(len(known.show))
+        after = int(np.searchsorted(known.show[self._order], show, side="right"))
+        self._order = np.insert(self._order, after, len(known.show))
         return len(known.show)
+
+    def check(self, show: int, duration_ms: int) -> None:
+        """Refuse what cannot be published."""
+        if not 0 <= show < len(self.catalogue.kind):
+            raise NotFound(f"show {show}: not in the catalogue of {len(self.catalogue.kind)} shows")
+        if duration_ms <= 0:
+            raise BadInput(f"show {show}: an episode of {duration_ms} ms; expected more than 0")
 
     def take_down(self, episodes: Sequence[int]) -> None:
         """Make episodes vanish from every later request."""
@@ -81,16 +83,19 @@ class Library:
                 raise NotFound(f"episode {episode}: not in the catalogue of {len(self.alive)} episodes")
             self.alive[episode] = False
 
-    def eligible(self, profile: Profile, listener: Listener, now: int, repeats: bool = False) -> Bools:
+    def eligible(
+        self, profile: Profile, listener: Listener, now: int, repeats: bool = False, expires: bool = True
+    ) -> Bools:
         """bool[episodes]: out by now, alive, in a language of the listener, not explicit for minors, not expired, not refused,
         not heard.
         """
         known = self.catalogue
-        allowed = self.alive & (known.published <= now)
-        allowed &= np.isin(known.language[known.show], profile.languages)
+        spoken = np.isin(known.language, profile.languages)  # [shows]
+        allowed = self.alive & (known.published <= now) & spoken[known.show]
         if profile.minor:
             allowed &= ~known.explicit
-        allowed &= (known.kind[known.show] != Kind.NEWS) | (known.published > now - NEWS_EXPIRES_MS)
+        if expires:
+            allowed &= (known.published > now - NEWS_EXPIRES_MS) | (known.kind != Kind.NEWS)[known.show]
         for show in listener.refused:
             allowed[self.of_show[show]] = False
         if not repeats:
@@ -101,11 +106,29 @@ class Library:
         """int64[shows]: the episode to go on with, the oldest allowed one or the newest; -1 where none is allowed.
         oldest_first: bool[shows].
         """
-        ids = np.flatnonzero(allowed)
-        shows, numbers = self.catalogue.show[ids], self.catalogue.number[ids]
-        best = np.lexsort(
-            (np.where(oldest_first[shows], -numbers, numbers), shows)
-        )  # the last of each show is its next
+        shows, first, last = self._ends(allowed)
         following = np.full(len(oldest_first), -1, np.int64)
-        following[shows[best]] = ids[best]
+        following[shows] = np.where(oldest_first[shows], first, last)
         return following
+
+    def newest_out(self, now: int) -> Ints:
+        """int64[shows]: the number of each show's newest episode by now; -1 where none is out."""
+        shows, _, last = self._ends(self.catalogue.published <= now)
+        newest = np.full(len(self.catalogue.kind), -1, np.int64)
+        newest[shows] = self.catalogue.number[last]
+        return newest
+
+    def next_number(self, show: int) -> int:
+        """The number that the next episode of a show will have."""
+        known = self.of_show[show]
+        return int(self.catalogue.number[known[-1]]) + 1 if known else 0
+
+    def _ends(self, wanted: Bools) -> tuple[Ints, Ints, Ints]:
+        """Shows that have a wanted episode, the oldest and the newest such episode of each."""
+        shows = self.catalogue.show[self._order]
+        starts = np.flatnonzero(np.diff(shows, prepend=-1))  # of each show that has episodes
+        places, chosen = np.arange(len(shows)), wanted[self._order]
+        first = np.minimum.reduceat(np.where(chosen, places, len(shows)), starts)
+        last = np.maximum.reduceat(np.where(chosen, places, -1), starts)
+        some = last >= 0
+        return shows[starts][some].astype(np.int64), self._order[first[some]], self._order[last[some]]

@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 
 from podcast_recs.differences import Differences
 from podcast_recs.library import Library, Profile
-from podcast_recs.records import Float32, Ints
-from podcast_recs.state import Listener, State
+from podcast_recs.records import HOUR_MS, Float32, Ints
+from podcast_recs.state import COMPLETED, Listener, State
 
 Bools = NDArray[np.bool_]
 
 CENTRES = 4
 LATELY = 24
 LAGS = 3
+BEGUN = 0.05
+RESUME_MS = 7 * 24 * HOUR_MS
+"""What was left in the middle is offered again for a week."""
 
 
 class Request(NamedTuple):
@@ -41,9 +44,11 @@ class Moment(NamedTuple):
 
     request: Request
     listener: Listener
-    allowed: Bools  # [episodes]
+    resumable: Ints  # episodes begun and not finished, the newest first
+    ready: Bools  # [episodes] allowed, and not waiting for an older one
     ordered: Bools  # heard oldest first
     next_up: Ints  # the episode to go on with, -1 where there is none
+    newest: Ints  # number of the newest episode that is out
     likes: Float32  # product of factors
     after: Float32  # weight of the steps that others took from the last shows
     centres: Float32  # [≤ CENTRES, d] interests, the newest first
@@ -52,19 +57,43 @@ class Moment(NamedTuple):
 def look(request: Request, library: Library, state: State, factors: ShowFactors, on: Differences) -> Moment:
     """The moment of a request, from the state as it is."""
     listener = state.listeners[request.user]
-    allowed = library.eligible(request.profile, listener, request.now, repeats=not on.no_repeats)
-    shows = len(library.catalogue.kind)
+    anything = library.eligible(request.profile, listener, request.now, repeats=True, expires=on.freshness)
+    resumable = [episode for episode in unfinished(listener, request.now) if on.resume and anything[episode]]
+    allowed = anything.copy()
+    if on.no_repeats:
+        allowed[list(listener.heard)] = False
+    known, shows = library.catalogue.show, len(library.catalogue.kind)
     ordered = state.oldest_first(np.arange(shows)) if on.serial_order else np.zeros(shows, bool)
+    next_up = library.next_of_all(allowed, ordered)
+    if not on.freshness:  # a song is not chosen for being new
+        next_up = np.where(ordered, next_up, best_known(allowed, known, state.totals[:, 1], shows))
     return Moment(
         request=request,
         listener=listener,
-        allowed=allowed,
+        resumable=np.array(resumable, np.int64),
+        ready=allowed & (~ordered[known] | (next_up[known] == np.arange(len(known)))),
         ordered=ordered,
-        next_up=library.next_of_all(allowed, ordered),
+        next_up=next_up,
+        newest=library.newest_out(request.now),
         likes=_likes(request.user, factors, shows),
         after=_after(listener, state, shows),
         centres=interests(library, listener),
     )
+
+
+def unfinished(listener: Listener, now: int) -> list[int]:
+    """Episodes that were left in the middle within RESUME_MS, the newest first."""
+    last = {episode: share for at, episode, share in listener.recent if now - at < RESUME_MS}
+    return [episode for episode, share in reversed(last.items()) if BEGUN <= share < COMPLETED]
+
+
+def best_known(allowed: Bools, show: NDArray[np.int32], starts: Ints, shows: int) -> Ints:
+    """int64[shows]: the allowed episode of each show that was started most, the newest of equals; -1 where none is allowed."""
+    ids = np.flatnonzero(allowed)
+    ids = ids[np.lexsort((ids, starts[ids], show[ids]))]
+    best = np.full(shows, -1, np.int64)
+    best[show[ids]] = ids  # the last of each show stays
+    return best
 
 
 def waits(moment: Moment, shows: Ints, episodes: Ints) -> Bools:

@@ -32,6 +32,12 @@ class Intent(IntEnum):
     RELAX = 2
 
 
+def suggested(at: int) -> Intent:
+    """What the hour suggests: on the way in the morning, to learn by day, to relax in the evening."""
+    hour = at % (24 * HOUR_MS) / HOUR_MS
+    return Intent.COMMUTE if 5 <= hour < 10 else Intent.LEARN if 10 <= hour < 17 else Intent.RELAX
+
+
 class What(IntEnum):
     """Kinds of events."""
 
@@ -46,12 +52,13 @@ class What(IntEnum):
 class Source(IntEnum):
     """Which candidate generator brought a slot."""
 
-    NEXT_UP = 0
-    AFTER_THIS = 1
-    LIKE_YOU = 2
-    ABOUT = 3
-    TRENDING = 4
-    EXPLORE = 5
+    RESUME = 0
+    NEXT_UP = 1
+    AFTER_THIS = 2
+    LIKE_YOU = 3
+    ABOUT = 4
+    TRENDING = 5
+    EXPLORE = 6
 
 
 class Catalogue(NamedTuple):

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
-from podcast_recs.records import Event, What
+from podcast_recs.records import Event, What, suggested
 from podcast_recs.serving import Serving
 from podcast_recs.store import path_of
 from podcast_recs.views import episode_view, show_view, slate_view
@@ -82,15 +82,16 @@ def add_reading(routes: APIRouter, opened: Opened, known: Any) -> None:
     @routes.get("/slate", responses=known)
     def slate(
         user: User,
-        intent: Literal["commute", "learn", "relax"] = "commute",
+        intent: Literal["commute", "learn", "relax"] | None = None,
         minutes: Annotated[float, Query(ge=0, le=1440)] = 0,
         slots: Annotated[int, Query(ge=1, le=50)] = 12,
         hour: Annotated[float | None, Query(ge=0, lt=24)] = None,
     ) -> dict[str, Any]:
-        """A listener's slate, with a reason for each slot; `hour` turns the clock."""
+        """A listener's slate, with a reason for each slot; `hour` turns the clock, which suggests why they listen."""
         serving = opened.get()
         at = serving.now if hour is None else serving.moment_of(hour)
-        return slate_view(serving, user, serving.slate(user, INTENTS.index(intent), minutes, slots, at)) | {"at": at}
+        why = suggested(at) if intent is None else INTENTS.index(intent)
+        return slate_view(serving, user, serving.slate(user, why, minutes, slots, at)) | {"at": at}
 
     @routes.get("/shows/{show}", responses=known)
     def show_page(show: Id) -> dict[str, Any]:

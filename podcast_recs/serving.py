@@ -23,6 +23,8 @@ from podcast_recs.static_table import StaticTable
 from podcast_recs.store import Store
 from shared.errors import BadInput, NotFound
 
+AHEAD_MS = 24 * HOUR_MS
+"""A clock that is further ahead is wrong: its events would freeze the counters that they touch."""
 ENCODER = ("tokens", "table", "weight", "axes", "mean", "centre")
 
 
@@ -104,6 +106,8 @@ class Serving:
             for row, event in enumerate(events):
                 if not 0 <= event.episode < count:
                     raise NotFound(f"event {row}: episode {event.episode}; the catalogue has 0 to {count - 1}")
+                if event.at > self.now + AHEAD_MS:
+                    raise BadInput(f"event {row}: at {event.at}; expected at most a day after {self.now}")
                 if event.what not in tuple(What):
                     raise BadInput(f"event {row}: what {event.what}; expected 0 to {len(What) - 1}")
             self.store.add_events(events)
@@ -115,19 +119,19 @@ class Serving:
         """A new episode: its vector, its place, durable; the next slate may hold it. Returns its id."""
         with self._lock:
             known = self.recommender.library.catalogue
-            if not 0 <= show < len(known.kind):
-                raise NotFound(f"show {show}: not in the catalogue of {len(known.kind)} shows")
+            self.recommender.library.check(show, duration_ms)
             vector = self.encoder.encode([f"{title}. {description} {known.show_titles[show]}"])[0]
+            row = (len(known.show), show, self.recommender.library.next_number(show), at, duration_ms, explicit)
+            self.store.add_episode(*row, title, description)
             episode = self.recommender.publish(show, at, duration_ms, title, description, vector, explicit)
-            self.store.add_episode(episode, self.recommender.library.catalogue)
             self.now = max(self.now, at)
             return episode
 
     def take_down(self, episode: int) -> None:
         """An episode is gone with the next request."""
         with self._lock:
+            self.store.take_down(episode)  # durable first; an id that is none changes nothing
             self.recommender.library.take_down([episode])
-            self.store.take_down(episode)
 
     def search(self, text: str, k: int) -> list[tuple[int, float]]:
         """(episode, score) of the k that answer a text best: vectors and words, summed as z-scores; none for a text without a

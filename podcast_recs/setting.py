@@ -7,10 +7,11 @@ import numpy as np
 
 from podcast_recs.encoder import Encoder, make_encoder
 from podcast_recs.evaluate import Session, learned_from, sessions
+from podcast_recs.learning import Examples, learn
 from podcast_recs.lexical import Lexical
 from podcast_recs.library import Library, Profile
 from podcast_recs.moment import ShowFactors
-from podcast_recs.pipeline import Examples, Recommender, learn
+from podcast_recs.pipeline import Recommender
 from podcast_recs.serving import episode_texts
 from podcast_recs.state import State
 from podcast_recs.world import catalogue_of, events_of, intents_of, profile_of

@@ -2,7 +2,8 @@
 to explore.
 
 Greedy, best first: an episode's score is lowered by its likeness to what stands above it (maximal marginal relevance, Carbonell
-and Goldstein 1998). What may never happen (two of a show, part five before part four, longer than the time one has) is a rule
+and Goldstein 1998). What may never happen (two of a show, the
+same text twice, part five before part four, longer than the time one has) is a rule
 and no penalty. The slot to explore is drawn by Thompson sampling over starts and impressions; its chance is logged with it, so
 that later estimates can weigh it.
 """
@@ -11,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betainc
 
 from podcast_recs.candidates import Candidates
 from podcast_recs.differences import Differences
@@ -22,8 +24,10 @@ from podcast_recs.state import State
 SLOTS = 20
 ALIKE = 0.35
 """What full likeness costs, in standard deviations of the scores."""
+SAME = 0.98
+"""Texts that are nearer than this are one episode, published twice."""
 EXPLORE_AT = 4
-DRAWS = 256
+GRID = np.linspace(0, 1, 257)
 SPARE = 1.15
 
 
@@ -42,18 +46,21 @@ def make_slate(
     explored, chance = _explore(request, found, fits, state, seed) if on.exploration else (-1, 1.0)
     reason = reasons(request, library, state)
     chosen: list[Slot] = []
-    taken: set[int] = set()
+    shows = library.catalogue.show[found.episodes]
     likeness = np.zeros(len(found.episodes))
     standard = (scores - scores.mean()) / max(float(scores.std()), 1e-9) if len(scores) else scores
     vectors = library.index.vectors(found.episodes)
     open_rows = fits.copy()
+    resumed = _resumed(request, found, fits, state)
+    open_rows &= ~found.brought[:, Source.RESUME]
     if explored >= 0:
-        taken.add(int(library.catalogue.show[found.episodes[explored]]))
-        open_rows &= library.catalogue.show[found.episodes] != library.catalogue.show[found.episodes[explored]]
+        open_rows &= (shows != shows[explored]) & (vectors @ vectors[explored] < SAME)
     while len(chosen) < slots:
         if explored >= 0 and (len(chosen) == min(EXPLORE_AT, slots - 1) or not open_rows.any()):
             at, source, odds = explored, Source.EXPLORE, chance
             explored = -1
+        elif resumed >= 0:
+            at, source, odds, resumed = resumed, Source.RESUME, 1.0, -1
         elif open_rows.any():
             worth = np.where(open_rows, standard - ALIKE * likeness, -np.inf)
             at, odds = int(worth.argmax()), 1.0  # the first of equals: the smallest id
@@ -62,8 +69,9 @@ def make_slate(
             break
         episode = int(found.episodes[at])
         chosen.append(Slot(episode, source, odds, float(scores[at]), reason(episode, source)))
-        open_rows &= library.catalogue.show[found.episodes] != library.catalogue.show[episode]
-        likeness = np.maximum(likeness, vectors @ vectors[at])
+        alike = vectors @ vectors[at]
+        open_rows &= (shows != shows[at]) & (alike < SAME)
+        likeness = np.maximum(likeness, alike)
     return chosen
 
 
@@ -75,21 +83,41 @@ def _fits(request: Request, library: Library, episodes: Ints) -> NDArray[np.bool
     return fits
 
 
+def _resumed(request: Request, found: Candidates, fits: NDArray[np.bool_], state: State) -> int:
+    """The row of what was left in the middle last; -1 where there is nothing."""
+    last = {episode: at for at, episode, _ in state.listeners[request.user].recent}
+    rows = np.flatnonzero(found.brought[:, Source.RESUME] & fits).tolist()
+    return max(rows, key=lambda row: last.get(int(found.episodes[row]), 0), default=-1)
+
+
 def _explore(
     request: Request, found: Candidates, fits: NDArray[np.bool_], state: State, seed: int
 ) -> tuple[int, float]:
-    """The row to explore and the chance that it was drawn; (-1, 1) when no show is new to the listener. Chances are counted over DRAWS."""
+    """The row to explore and the chance that it was drawn; (-1, 1) when no show is new to the listener."""
     listener, shows = state.listeners[request.user], state.catalogue.show[found.episodes].tolist()
     strange = np.array([show not in listener.plays_of_show and show not in listener.follows for show in shows], bool)
     rows = np.flatnonzero(found.brought[:, Source.EXPLORE] & fits & strange)
     if not len(rows):
         return -1, 1.0
-    shown, started = state.totals[found.episodes[rows], 0], state.totals[found.episodes[rows], 1]
+    chances = chances_to_win(state.totals[found.episodes[rows], :2])
     rng = np.random.default_rng(np.random.SeedSequence([seed, request.user, request.now]))
-    draws = rng.beta(1.0 + started, 9.0 + np.maximum(0, shown - started), (DRAWS, len(rows)))
-    winners = draws.argmax(axis=1)
-    won = int(winners[0])
-    return int(rows[won]), float((winners == won).mean())
+    won = int(rng.choice(len(rows), p=chances))
+    return int(rows[won]), float(chances[won])
+
+
+def chances_to_win(counts: Ints) -> NDArray[np.float64]:
+    """float64[n]: the chance that each arm's draw is the highest, its rate being Beta(1 + started, 9 + passed over).
+
+    counts int64[n, 2] shown and started. Integrated on a grid, arms with equal counts once, so the logged chance is the one
+    that was drawn from.
+    """
+    kinds, own, many = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
+    started, passed = kinds[:, 1:], np.maximum(0, kinds[:, :1] - kinds[:, 1:])
+    below = np.maximum(betainc(1.0 + started, 9.0 + passed, GRID), 1e-300)  # [kinds, grid]: chance to stay below
+    others = np.exp(many @ np.log(below) - np.log(below))  # that all the others do
+    wins = (np.diff(below, axis=1) * (others[:, 1:] + others[:, :-1]) / 2).sum(axis=1)
+    chances: NDArray[np.float64] = wins[own.ravel()] / (wins @ many)
+    return chances
 
 
 def reasons(request: Request, library: Library, state: State) -> Callable[[int, Source], str]:
@@ -104,6 +132,7 @@ def reasons(request: Request, library: Library, state: State) -> Callable[[int, 
         if source == Source.NEXT_UP and show in listener.follows:
             return f"next in {title}, which you follow"
         return {
+            Source.RESUME: f"go on at minute {listener.heard.get(episode, 0) // 60_000 + 1}, where you stopped",
             Source.NEXT_UP: f"goes on with {title}: you heard {heard}",
             Source.AFTER_THIS: f"listeners of {last} went on to {title}",
             Source.LIKE_YOU: f"people with your shows listen to {title}",

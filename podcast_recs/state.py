@@ -7,6 +7,7 @@ bits. What a listener sees must follow from the request before: `apply` is there
 microseconds an event, and no batch job stands between.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -36,6 +37,14 @@ class Listener:
     seen: dict[int, int] = field(default_factory=dict)  # impressions of an episode that were not started
 
 
+def by_show(catalogue: Catalogue, since: int) -> defaultdict[int, list[int]]:
+    """The episodes from id `since` on by show, oldest first."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for episode in (since + np.lexsort((catalogue.number[since:], catalogue.show[since:]))).tolist():
+        found[int(catalogue.show[episode])].append(episode)
+    return found
+
+
 class State:
     """Everything that events change; `apply` is the only way in."""
 
@@ -52,11 +61,14 @@ class State:
         self.steps = np.zeros((shows, 2), np.int64)  # plays that went on oldest first, newest first
         self.after: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))  # show → next show → weight
         self.followers = np.zeros(shows, np.int64)
-        self.completions = np.zeros((shows, 2), np.int64)  # completed, stopped
+        self.completions = np.zeros((shows, 2), np.int64)  # plays that were completed, that were not
+        self._of_show = by_show(catalogue, 0)
 
     def grow(self, catalogue: Catalogue) -> None:
         """Take up what the catalogue gained."""
         more, shows = len(catalogue.show) - len(self.touched), len(catalogue.kind) - len(self.steps)
+        for show, new in by_show(catalogue, len(self.touched)).items():
+            self._of_show[show] += new
         self.catalogue = catalogue
         self.counters = np.pad(self.counters, ((0, more), (0, 0), (0, 0)))
         self.totals = np.pad(self.totals, ((0, more), (0, 0)))
@@ -100,6 +112,12 @@ class State:
         faded: Float32 = (self.counters[episodes] * 0.5 ** age[:, None, :]).astype(np.float32)
         return faded
 
+    def lately(self, episodes: Ints, now: int) -> Float32:
+        """float32[n]: starts by the longer memory, faded to now: one column of `rates`, for many episodes."""
+        age = np.maximum(0, now - self.touched[episodes]) / HALF_LIFE_MS[1]
+        faded: Float32 = (self.counters[episodes, 1, 1] * 0.5**age).astype(np.float32)
+        return faded
+
     def oldest_first(self, shows: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """bool[n]: whether a show is listened to oldest first, as its listeners' steps say; its kind decides while they are
         few.
@@ -122,7 +140,8 @@ class State:
     def _start(self, listener: Listener, show: int, event: Event) -> None:
         """A play begins: learn the show's order, the step between shows, and forget that the episode was passed over."""
         if event.episode not in listener.heard:
-            self._learn_order(listener, show, event.episode)
+            if show in listener.plays_of_show:
+                self._learn_order(show, event, listener.heard)
             listener.heard[event.episode] = 0
             listener.plays_of_show[show] = listener.plays_of_show.get(show, 0) + 1
         for lag, (_, before, _) in enumerate(reversed(listener.recent[-3:]), 1):
@@ -137,20 +156,27 @@ class State:
     def _stop(self, listener: Listener, show: int, event: Event) -> None:
         duration = max(1, int(self.catalogue.duration[event.episode]))
         share = min(1.0, max(0, event.played_ms) / duration)
-        completed = share >= COMPLETED or event.played_ms >= LONG_MS
-        if completed:
+        before = listener.heard.get(event.episode, 0)
+        listener.heard[event.episode] = after = max(before, event.played_ms)
+        was, now = (played >= min(COMPLETED * duration, LONG_MS) for played in (before, after))
+        if now and not was:
             self._count(event.episode, 2, event.at)
-        self.completions[show, 0 if completed else 1] += 1
-        listener.heard[event.episode] = max(listener.heard.get(event.episode, 0), event.played_ms)
+        if not before or now != was:  # a play counts once, however often it pauses
+            self.completions[show, 0 if now else 1] += 1
+            self.completions[show, 1] -= bool(before)
         for at in range(len(listener.recent) - 1, -1, -1):
             moment, episode, known = listener.recent[at]
             if episode == event.episode:
                 listener.recent[at] = (moment, episode, max(known, share))
                 break
 
-    def _learn_order(self, listener: Listener, show: int, episode: int) -> None:
-        """Whether this first play of an episode went on from the oldest side or took a newer one over an unheard older one."""
-        number = self.catalogue.number
-        known = [int(number[e]) for e in listener.heard if self.catalogue.show[e] == show]
-        if known:
-            self.steps[show, 0 if int(number[episode]) == max(known) + 1 else 1] += 1
+    def _learn_order(self, show: int, event: Event, heard: dict[int, int]) -> None:
+        """An older one where a newer was out, with all before it heard, speaks for the order; a newest over an unheard one
+        against it; what leaves no choice says nothing.
+        """
+        own = self._of_show[show]
+        at = bisect_left(own, int(self.catalogue.number[event.episode]), key=lambda e: int(self.catalogue.number[e]))
+        newer = at + 1 < len(own) and int(self.catalogue.published[own[at + 1]]) <= event.at
+        passed_over = at > 0 and own[at - 1] not in heard
+        if newer != passed_over:
+            self.steps[show, 0 if newer else 1] += 1

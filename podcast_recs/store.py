@@ -107,18 +107,10 @@ class Store:
         """Episodes that were taken down."""
         return [row[0] for row in self._db.execute("SELECT episode FROM episodes WHERE NOT alive ORDER BY episode")]
 
-    def add_episode(self, episode: int, catalogue: Catalogue) -> None:
-        """Write an episode that the library has just taken in."""
-        known = catalogue
-        values = (
-            episode,
-            *(int(column[episode]) for column in (known.show, known.number, known.published, known.duration)),
-        )
+    def add_episode(self, *row: Any) -> None:
+        """Write an episode before the library takes it in: id, show, number, published, duration, explicit, title, description."""
         with self.all_or_nothing() as db:
-            db.execute(
-                "INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)",
-                (*values, bool(known.explicit[episode]), known.titles[episode], known.descriptions[episode]),
-            )
+            db.execute("INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)", row)
 
     def add_feed(self, feed: str, title: str, description: str, language: str, kind: int, items: Sequence[Any]) -> int:
         """Add a show and those of its items whose guid is new, oldest first; how many were new. An item's date never moves."""
@@ -165,8 +157,8 @@ class Store:
             db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
 
     def events(self) -> Iterator[Event]:
-        """All events in the order of their own time."""
-        with closing(self._db.execute("SELECT * FROM events ORDER BY at, event_id")) as rows:
+        """All events in the order of their own time, a start before its stop."""
+        with closing(self._db.execute("SELECT * FROM events ORDER BY at, what, event_id")) as rows:
             yield from (Event(*row) for row in rows)
 
     def put_arrays(self, arrays: dict[str, Float32]) -> None:

@@ -1,18 +1,26 @@
 """Podcasts: a slate from many episodes, publishing until found, the belief beside conditioning on every trace, three encoders."""
 
+from dataclasses import replace
 from time import perf_counter, process_time
 
 import numpy as np
 import pytest
 
 from podcast_recs.belief import WINDOW, Belief, Prior
+from podcast_recs.differences import without
+from podcast_recs.evaluate import cold_recall
 from podcast_recs.factors import show_factors
+from podcast_recs.features import features
+from podcast_recs.learning import fit
 from podcast_recs.lexical import Lexical
 from podcast_recs.library import Library, Profile
 from podcast_recs.minilm import MiniLM
-from podcast_recs.moment import Request
+from podcast_recs.moment import Request, look
 from podcast_recs.pipeline import Recommender
+from podcast_recs.ranker import train
 from podcast_recs.records import HOUR_MS, Catalogue, Event, What
+from podcast_recs.serving import Serving, save
+from podcast_recs.setting import make_setting
 from podcast_recs.state import State
 from podcast_recs.static_table import StaticTable
 from shared.world.podcast_topics import episode_text
@@ -55,7 +63,30 @@ def crowded(request):
         state.apply(Event(3 * n, user, episode, What.SHOWN, at))
         state.apply(Event(3 * n + 1, user, episode, What.STARTED, at + 1))
         state.apply(Event(3 * n + 2, user, episode, What.STOPPED, at + 2, int(rng.integers(60_000, 3_000_000))))
-    return Recommender(library, state, show_factors(state))
+    own = Recommender(library, state, show_factors(state))
+    own.ranker = some_ranker(own)
+    return own
+
+
+def some_ranker(own):
+    """As many trees and leaves as any: what they say does not matter here, what they cost does."""
+    rng = np.random.default_rng(3)
+    moment = look(Request(0, Profile((0, 1, 2)), NOW, 0), own.library, own.state, own.factors, own.on)
+    rows = features(moment, rng.integers(0, len(own.library.catalogue.show), 2_000), own.library, own.state)
+    labels = (rng.random(2_000) < 0.1 + 0.2 * (rows[:, 0] > np.median(rows[:, 0]))).astype(np.int8)
+    return train(rows, labels, np.full(200, 10), np.tile(np.arange(10), 200).astype(np.int8), own.on)
+
+
+@pytest.fixture(scope="module")
+def serving(crowded, tmp_path_factory):
+    """The same catalogue in a store, opened: a publication is encoded and durable."""
+    path = tmp_path_factory.mktemp("podcasts") / "podcasts.sqlite"
+    catalogue = crowded.library.catalogue
+    texts = [episode_text(1, n, "en", n % 4, 5, n + 1).description for n in range(40)]
+    save(path, Recommender(crowded.library, State(catalogue), crowded.factors), StaticTable(MiniLM(), texts, 8), [], [])
+    opened = Serving(path)
+    yield opened
+    opened.store.close()
 
 
 def percentiles(milliseconds):
@@ -63,22 +94,21 @@ def percentiles(milliseconds):
 
 
 @pytest.mark.parametrize("what", ["slate of 20", "publish"])
-def test_requests(benchmark, bench_size, crowded, what):
-    """CPU of one request on one core; a publication ends when a search finds it."""
+def test_requests(benchmark, bench_size, crowded, serving, what):
+    """CPU of one request on one core; a publication is encoded, written, and ends when a search finds it."""
     benchmark.group = "podcast-requests"
     languages, spent = tuple(range(3)), []
-    rng = np.random.default_rng(2)
 
     def slate(user):
         slots = crowded.slate(Request(user % LISTENERS, Profile(languages), NOW + user, user % 3), 20)
         assert len({int(crowded.library.catalogue.show[slot.episode]) for slot in slots}) == 20
 
-    def publish(_):
-        vector = rng.normal(size=256).astype(np.float32)
-        vector /= np.linalg.norm(vector)
-        episode = crowded.publish(0, NOW, 60_000, "new", "", vector)
-        found, _ = crowded.library.index.search(vector[None], 1, crowded.library.alive)
-        assert found[0, 0] == episode
+    def publish(n):
+        text = episode_text(2, n, "en", 1, 2, n + 1)
+        episode = serving.publish(0, NOW, 60_000, f"{text.title} {n}", text.description)
+        library = serving.recommender.library
+        found, _ = library.index.search(library.index.vectors(np.array([episode])), 20, library.alive)
+        assert episode in found  # some texts say the same
 
     one = slate if what == "slate of 20" else publish
     one(0)
@@ -148,4 +178,24 @@ def test_texts(benchmark, bench_size, which):
     assert same > 0.5
     benchmark.extra_info["show"] = {
         "texts": f"{len(texts):,}", "prepared in": f"{prepared:.1f} s", "nearest has the topic": f"{same:.2f}",
+    }  # fmt: skip
+
+
+SESSIONS_OF = {"tiny": 4, "small": 100, "full": 200}
+
+
+@pytest.mark.parametrize("which", ["ours", "without text"])
+def test_cold(benchmark, bench_size, which):
+    """Of what episodes without a start are worth to a listener: the part among fifty of them, beside the oracle's fifty."""
+    benchmark.group = "podcast-cold"
+    setting = make_setting("tiny" if bench_size == "tiny" else "small")
+    own = setting.recommender
+    on = own.on if which == "ours" else without("text")
+    own = replace(own, on=on, ranker=fit(setting.examples, on))
+    chosen = setting.test_sessions(SESSIONS_OF[bench_size])
+    run = lambda: np.array([cold_recall(setting.audience, own, session.request) for session in chosen])  # noqa: E731
+    found, best = benchmark.pedantic(run, rounds=1).mean(axis=0)
+    assert 0 <= found <= best <= 1
+    benchmark.extra_info["show"] = {
+        "recall@50": f"{found:.3f}", "oracle": f"{best:.3f}", "of the oracle's": f"{found / best:.0%}",
     }  # fmt: skip

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podcast_recs.library import Profile
-from podcast_recs.moment import Request, ShowFactors
+from podcast_recs.moment import BEGUN, Request, ShowFactors
 from podcast_recs.pipeline import Recommender
 from podcast_recs.records import HOUR_MS, Event, Source, What
 from podcast_recs.slate import SPARE
+from podcast_recs.state import COMPLETED
 from tests.podcast_recs.by_hand import NOW, small, started, stopped
 
 SLATES = int(os.environ.get("LINER_FAULT_RUNS", "60"))
@@ -41,10 +42,11 @@ def violations(setting, request, slots):
         yield "language", known.language[show] not in request.profile.languages
         yield "explicit", request.profile.minor and known.explicit[slot.episode]
         yield "not out yet", known.published[slot.episode] > request.now
-        yield "heard", slot.episode in listener.heard
+        done = listener.heard.get(slot.episode, -1) / known.duration[slot.episode]
+        yield "heard", done >= 0 and not (slot.source == Source.RESUME and BEGUN <= done < COMPLETED)
         yield "refused", show in listener.refused
         yield "taken down", not library.alive[slot.episode]
-        yield "order", bool(ordered[show] and open_older)
+        yield "order", bool(ordered[show] and open_older) and slot.source != Source.RESUME
         yield "too long", request.minutes and known.duration[slot.episode] > request.minutes * 60_000 * SPARE
         yield "reason", not slot.reason or not 0 < slot.propensity <= 1
     shows = [int(known.show[slot.episode]) for slot in slots]
@@ -92,6 +94,22 @@ def test_a_published_episode_stands_in_the_next_slate_and_a_taken_down_one_never
     assert episode in {slot.episode for slot in ask(own)}
     own.library.take_down([episode])
     assert episode not in {slot.episode for slot in ask(own)}
+
+
+def test_what_was_left_in_the_middle_comes_first_and_says_from_where():
+    own = recommender([started(1, 0, 0), stopped(2, 0, 0, 17 * 60_000)])
+    first, *rest = ask(own)
+    assert (first.episode, first.source, first.reason) == (0, Source.RESUME, "go on at minute 18, where you stopped")
+    assert {int(own.library.catalogue.show[slot.episode]) for slot in rest} == {1, 2}
+    own.take(stopped(3, 0, 0, 39 * 60_000))
+    assert Source.RESUME not in {slot.source for slot in ask(own)}
+
+
+def test_one_episode_published_in_two_shows_stands_there_once():
+    own = recommender()
+    text = np.ones(8, np.float32) / 8**0.5
+    twins = {own.publish(show, NOW, 20 * 60_000, "The same", "", text) for show in (0, 2)}
+    assert len(twins & {slot.episode for slot in ask(own)}) == 1
 
 
 def test_not_this_show_counts_from_the_next_request():
