@@ -8,7 +8,7 @@ show in the chart but a numbered correction, and the recount of the whole log in
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count, pairwise
+from itertools import pairwise
 from time import sleep
 from typing import Any
 
@@ -25,9 +25,10 @@ from charts.views import Views, publish_names, set_current
 from charts.world import world_plays
 from shared.bootstrap import Engines, engines
 from shared.clock import DAY_MS, DEMO_NOW, WEEK_MS, fixed_clock, from_ms
-from shared.errors import CheckFailed, NotFound
+from shared.errors import CheckFailed
 from shared.lake import Lake
 from shared.output import print_json, print_next
+from shared.partition import free_run
 from shared.settings import Settings
 
 WEEK = "2026-11-13"
@@ -45,7 +46,7 @@ def demo(size: str, seed: int, as_json: bool) -> None:
 
     with engines(clock=fixed_clock(DEMO_NOW)) as opened:
         world = make_world(opened.settings.home / "world" / f"{size}-{seed}", size, seed)
-        run, rules = free_run(opened), Rules()
+        run, rules = free_run(Run, opened), Rules()
         publish_artists(opened, run, world)
         set_current(run)
         start = week_start(parse_week(WEEK))
@@ -65,17 +66,6 @@ def demo(size: str, seed: int, as_json: bool) -> None:
     print_next("liner charts capacity --listeners 1e9", "liner console", "charts/README.md")
 
 
-def free_run(engines: Engines) -> Run:
-    """A run that nobody began yet, in this home and in this log."""
-    for number in count(1):
-        run = Run(f"demo-{number}", engines.settings.home)
-        try:
-            engines.log.partitions(run.topic)
-        except NotFound:
-            return run
-    raise AssertionError("unreachable: count never ends")
-
-
 def replay_in_background(settings: Settings, done: Callable[[], None]) -> None:
     """Replay the tiny world's week for the page, slowly enough to watch; `done` is called at the end, however it ends."""
     from shared.world import make_world
@@ -83,7 +73,7 @@ def replay_in_background(settings: Settings, done: Callable[[], None]) -> None:
     try:
         with engines(settings, fixed_clock(DEMO_NOW)) as opened:
             world = make_world(settings.home / "world" / "tiny-1", "tiny", 1)
-            run, rules = free_run(opened), Rules()
+            run, rules = free_run(Run, opened), Rules()
             publish_artists(opened, run, world)
             plays = world_plays(world, week_start(parse_week(WEEK)) - EARLIER_WEEKS * WEEK_MS, DEMO_NOW)
 

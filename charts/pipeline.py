@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+import shared.partition
 from charts.close import Revision, close_weeks
 from charts.records import PLAYS, Ints
 from charts.rules import Rules, finals, is_final
@@ -30,22 +31,10 @@ from shared.threads import cores
 READ_BYTES = 8 << 20
 
 
-@dataclass(frozen=True)
-class Run:
-    """The names of one stream of plays: its topic, its state, its datasets."""
+class Run(shared.partition.Run):
+    """A stream of plays."""
 
-    name: str
-    home: Path
-
-    @property
-    def topic(self) -> str:
-        """In the log."""
-        return f"charts-{self.name}"
-
-    @property
-    def folder(self) -> Path:
-        """Of the partitions' files."""
-        return self.home / "charts" / self.name
+    system = "charts"
 
     @property
     def snapshots(self) -> Path:

@@ -1,10 +1,8 @@
 """The state of one partition in one SQLite file: what was counted, what was seen, and how far the log was read, in one
 transaction.
 
-Exactly once is not a property of the log. The consumer may die anywhere, be declared dead and come back, or get a
-message twice; the counts are right all the same, because they are committed together with the offset behind them, and
-only if the stored offset is still the one the batch began at. Whoever finds another one (a zombie, after a rebalance)
-drops its memory and reads the file again.
+The counts are committed together with the offset behind them, and only if the stored offset is still the one the batch began at
+(`shared/partition.py` says why that is exactly once).
 
 A batch leaves one row a week in `plays` (its new plays as an Arrow blob, from which dedupe and caps are rebuilt) and
 one in `counts` (by how much each count moved). A row an id would cost a hundred times the time. Deltas are folded
@@ -13,9 +11,6 @@ together when there are FOLD of them.
 
 import json
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +22,7 @@ from charts.records import Ints, Verdict, columns, to_batch
 from charts.rules import Rules, week_of
 from charts.step import Delta, Segment, admit
 from shared.batches import OPTIONS
-from shared.errors import BadInput, Conflict, LinerError
+from shared.partition import PartitionFile
 
 FOLD = 16
 DEAD_BYTES = 1 << 16
@@ -58,28 +53,15 @@ class DeadLetter(NamedTuple):
     message: bytes
 
 
-class PartitionStore:
-    """The file of one partition. One consumer writes; others read at any time (WAL)."""
+class PartitionStore(PartitionFile):
+    """The file of one partition."""
 
-    def __init__(self, folder: str | Path, partition: int) -> None:
-        """folder: where the partitions of a run lie; it need not exist yet."""
-        self.partition = partition
-        self.path = Path(folder) / f"partition-{partition:04d}.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-        with self._errors():
-            self._connection.execute("pragma page_size = 65536")  # blobs of megabytes
-            self._connection.execute("pragma journal_mode = wal")
-            self._connection.execute("pragma synchronous = full")
-            if not self._connection.execute("select 1 from sqlite_master where name = 'position'").fetchone():
-                self._connection.executescript(
-                    f"begin immediate; {SCHEMA} commit;"
-                )  # a reader must not wait for the writer
+    schema = SCHEMA
+    page_bytes = 65536  # blobs of megabytes
 
     def position(self) -> Position:
         """Where to go on."""
-        with self._errors():
-            row = self._connection.execute("select next_offset, watermark, tallies from position").fetchone()
+        (row,) = self._rows("select next_offset, watermark, tallies from position")
         counted = json.loads(row[2])
         return Position(
             row[0], row[1], np.array([counted.get(verdict.name.lower(), 0) for verdict in Verdict], np.int64)
@@ -87,12 +69,8 @@ class PartitionStore:
 
     def commit(self, begin: int, end: int, delta: Delta, dead: list[DeadLetter], rules: Rules) -> None:
         """Make a batch, offsets begin to end, part of the state, all or nothing; Conflict when the state is not at `begin`."""
-        with self._transaction() as connection:
+        with self._transaction(begin) as connection:
             position = self.position()
-            if position.next_offset != begin:
-                raise Conflict(
-                    f"{self.path}: at offset {position.next_offset}, not {begin}: another consumer was here; reload"
-                )
             for week, changes in delta.weeks.items():
                 if changes.added.event_id.size:
                     connection.execute(
@@ -131,16 +109,11 @@ class PartitionStore:
 
     def weeks(self) -> dict[int, int]:
         """Every week with counts, and the offset at which they last changed."""
-        with self._errors():
-            return dict(
-                self._connection.execute("select week, max(from_offset) from counts group by week order by week")
-            )
+        return dict(self._rows("select week, max(from_offset) from counts group by week order by week"))
 
     def dead_letters(self) -> list[DeadLetter]:
         """Messages that could not be decoded, in log order."""
-        with self._errors():
-            rows = self._connection.execute("select log_offset, reason, message from dead_letters order by log_offset")
-            return [DeadLetter(*row) for row in rows]
+        return [DeadLetter(*row) for row in self._rows("select * from dead_letters order by log_offset")]
 
     def snapshot(self, path: Path) -> None:
         """Copy the state as of now to a file; with it and the log behind it a consumer that lost its disk goes on."""
@@ -151,15 +124,8 @@ class PartitionStore:
             self._connection.execute("vacuum into ?", (str(aside),))
         aside.rename(path)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
     def _deltas(self, week: int) -> list[pa.RecordBatch]:
-        with self._errors():
-            rows = self._connection.execute(
-                "select batch from counts where week = ? order by from_offset", (week,)
-            ).fetchall()
+        rows = self._rows("select batch from counts where week = ? order by from_offset", week)
         return [_unpack(blob) for (blob,) in rows]
 
     def _fold(self, week: int) -> None:
@@ -171,26 +137,6 @@ class PartitionStore:
             folded = _pack(self.counts(week))
             self._connection.execute("delete from counts where week = ?", (week,))
             self._connection.execute("insert into counts values (?, ?, ?)", (week, last, folded))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._errors():
-            self._connection.execute("begin immediate")
-            try:
-                yield self._connection
-                self._connection.execute("commit")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("rollback")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise LinerError(f"{self.path}: {error}; what was committed before still stands") from error
-        except sqlite3.DatabaseError as error:
-            raise BadInput(f"{self.path}: {error}; delete it: a snapshot and the log make it again") from error
 
 
 def restore(folder: Path, partition: int, snapshots: Path) -> PartitionStore:

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -40,19 +39,12 @@ FORMATS = (
 """What ffmpeg may open: media, no playlists, which would make it read other files."""
 
 
-def decode(
-    source: str | Path | BinaryIO, max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES
-) -> Iterator[Samples]:
-    """Blocks of mono float32 at SAMPLE_RATE from a path or an open binary file.
+def decode(path: str | Path, max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES) -> Iterator[Samples]:
+    """Blocks of mono float32 at SAMPLE_RATE.
 
     BadInput, in one line, when it is empty, no audio, or passes a limit; the blocks before the limit were yielded.
     """
-    if not isinstance(source, str | Path):
-        with tempfile.NamedTemporaryFile() as copy:
-            _spool(source, copy, max_bytes)
-            yield from decode(copy.name, max_seconds, max_bytes)
-        return
-    path = Path(source)
+    path = Path(path)
     _check_file(path, max_bytes)
     heard = 0
     for block in _blocks(path):
@@ -64,9 +56,9 @@ def decode(
         raise BadInput(f"{show(path)}: holds no audio; expected at least one sample")
 
 
-def decode_all(source: str | Path | BinaryIO, max_seconds: float = MAX_SECONDS) -> Samples:
+def decode_all(path: str | Path) -> Samples:
     """The whole of a (short) recording."""
-    return np.concatenate(list(decode(source, max_seconds)))
+    return np.concatenate(list(decode(path)))
 
 
 def show(path: str | Path) -> str:
@@ -82,17 +74,6 @@ def _check_file(path: Path, max_bytes: int) -> None:
         raise BadInput(f"{show(path)}: is empty; expected an audio file")
     if size > max_bytes:
         raise BadInput(f"{show(path)}: {size:,} bytes; expected at most {max_bytes:,}")
-
-
-def _spool(source: BinaryIO, copy: IO[bytes], max_bytes: int) -> None:
-    """Copy a stream aside, within bounds: decoders seek."""
-    left = max_bytes + 1
-    while left and (data := source.read(min(left, 1 << 20))):
-        copy.write(data)
-        left -= len(data)
-    if not left:
-        raise BadInput(f"upload: more than {max_bytes:,} bytes; send less")
-    copy.flush()
 
 
 def _blocks(path: Path) -> Iterator[Samples]:
@@ -149,12 +130,10 @@ def _ffmpeg(path: Path) -> Iterator[Samples]:
     ]
     output = ["-map", "0:a:0", "-ac", "2", "-ar", str(SAMPLE_RATE), "-f", "f32le", "pipe:1"]
     with tempfile.TemporaryFile() as words:
-        process = subprocess.Popen(
-            [program, *options, "-i", f"file:{path}", *output], stdout=subprocess.PIPE, stderr=words
-        )
+        command = [program, *options, "-i", f"file:{path}", *output]
+        process, heard = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words), False
+        assert process.stdout is not None
         try:
-            heard = False
-            assert process.stdout is not None
             while data := process.stdout.read(BLOCK * 4):
                 heard = True
                 yield mono(np.frombuffer(data[: len(data) // 8 * 8], np.float32).reshape(-1, 2))
@@ -162,11 +141,8 @@ def _ffmpeg(path: Path) -> Iterator[Samples]:
         finally:
             process.kill()
             process.wait()
-            if process.stdout:
-                process.stdout.close()
+            process.stdout.close()
         if not heard:
             words.seek(0)
-            said = words.read()[-400:].decode(errors="replace").strip().splitlines()
-            raise BadInput(
-                f"{show(path)}: no audio in it ({said[-1].split('] ')[-1][:120] if said else 'nothing decoded'})"
-            )
+            said = words.read()[-400:].decode(errors="replace").strip().splitlines() or ["nothing decoded"]
+            raise BadInput(f"{show(path)}: no audio in it ({said[-1].split('] ')[-1][:120]})")

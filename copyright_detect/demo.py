@@ -8,7 +8,6 @@ and ends on music that nobody has indexed, which must raise nothing. Its sender 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +25,12 @@ from copyright_detect.rights_file import COLUMNS, import_rights
 from copyright_detect.store import PartitionStore
 from copyright_detect.views import upload_report
 from copyright_detect.worker import Run, Worker, send
-from shared.bootstrap import Engines, engines
+from shared.bootstrap import engines
 from shared.clock import DEMO_NOW, fixed_clock
-from shared.errors import CheckFailed, NotFound
+from shared.errors import CheckFailed
 from shared.lake import Lake
 from shared.output import print_json, print_next, progress, short, size_of
+from shared.partition import free_run
 from shared.world.sound import Release, catalogue, mix, song, voice
 
 SONGS, SONG_SECONDS = 40, 60.0
@@ -65,7 +65,7 @@ def demo(size: str, seed: int, as_json: bool) -> None:
         world = make_world(home / "world" / f"{size}-{seed}", size, seed)
         folder = home / "copyright_detect" / f"world-{size}-{seed}"
         db, names = index_world(folder, world, seed, quiet=as_json)
-        run = free_run(opened)
+        run = free_run(Run, opened)
         opened.log.create(run.topic, PARTITIONS)
         worker = Worker(opened.log, run, Catalogue(db), opened.clock)
         worker.assign(range(PARTITIONS))
@@ -198,14 +198,3 @@ def print_report(report: Mapping[str, Any], folder: Path) -> None:
             print(f"evidence  {short(path.absolute())}  ({size_of(path)})")
     print(f"songs     {short((folder / 'songs').absolute())}  ({size_of(folder / 'songs')})")
     print(f"index     {short((folder / 'db').absolute())}  ({size_of(folder / 'db')})")
-
-
-def free_run(engines: Engines) -> Run:
-    """A run that nobody began yet, in this home and in this log."""
-    for number in count(1):
-        run = Run(f"demo-{number}", engines.settings.home)
-        try:
-            engines.log.partitions(run.topic)
-        except NotFound:
-            return run
-    raise AssertionError("unreachable: count never ends")

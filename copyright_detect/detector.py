@@ -88,19 +88,6 @@ class Detector:
         events = [event for batch in self.landmarks.finish() for event in self._batch(batch)]
         return events + [self._event("closed", match) for match in self.open]
 
-    def state(self) -> bytes:
-        """A checkpoint."""
-        from copyright_detect.checkpoint import save
-
-        return save(self)
-
-    @classmethod
-    def restore(cls, index: Index, state: bytes) -> "Detector":
-        """Go on from a checkpoint, bit for bit; the index may have changed since."""
-        from copyright_detect.checkpoint import load
-
-        return load(index, state)
-
     def _batch(self, peaks: Peaks) -> Iterator[Event]:
         """The steps of one batch of peaks. All keys are looked up at once; each hit counts in the step that completed its key."""
         steps = np.arange(self.steps, self.landmarks.rows // STEP + 1)

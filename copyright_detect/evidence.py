@@ -102,7 +102,7 @@ def heard_pcm(
 
 def reference_samples(index: Index, reference: str, begin_s: float, end_s: float) -> Samples | None:
     """float32 of a reference's file from begin_s (silence before its start) to end_s; None when the file is gone."""
-    source = index.source(reference)
+    source = index.reference(reference).source
     if source is None or not Path(source).is_file():
         return None
     first, last = round(begin_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE)

@@ -28,6 +28,7 @@ from copyright_detect.records import BINS, HOP, SAMPLE_RATE
 from copyright_detect.verify import StoredPeaks
 from copyright_detect.vote import Longs
 from shared.errors import BadInput, LinerError, NotFound
+from shared.lake import write_json
 
 FORMAT = 1
 SHORTEST_S = 3.0
@@ -44,6 +45,8 @@ LOUDNESS_BINS = 64
 FAINTEST = np.float32(1e-4)
 ARRAYS = ("peak_starts", "peak_frames", "peak_bins", "buckets", "checks", "postings")
 
+Frames = npt.NDArray[np.uint32]
+Bins = npt.NDArray[np.uint16]
 Blocks = npt.NDArray[np.float32] | Iterable[npt.NDArray[np.float32]]
 
 
@@ -64,8 +67,8 @@ class Segment:
     name: str
     references: tuple[Reference, ...]
     peak_starts: npt.NDArray[np.int64]  # (references + 1,)
-    peak_frames: npt.NDArray[np.uint32]  # (peaks,) frames of the catalogue
-    peak_bins: npt.NDArray[np.uint16]  # (peaks,)
+    peak_frames: Frames  # (peaks,) frames of the catalogue
+    peak_bins: Bins  # (peaks,)
     buckets: npt.NDArray[np.uint32]  # (buckets + 1,) where the postings of a bucket begin: keys by their high bits
     checks: npt.NDArray[np.uint16]  # (postings,) the low bits of the key
     postings: npt.NDArray[np.uint32]  # (postings,) frame of the anchor in the catalogue
@@ -122,10 +125,10 @@ class Index:
 
     def find(self, keys: Keys) -> tuple[Longs, Longs]:
         """(which key, frame of the catalogue) of every posting of some keys; by segment, then key."""
-        nothing = np.zeros(0, np.int64)
-        found = [(nothing, nothing)]
-        found += [_find(segment.buckets, segment.checks, segment.postings, keys) for segment in self.segments]
-        return np.concatenate([which for which, _ in found]), np.concatenate([frames for _, frames in found])
+        nothing = np.zeros((2, 0), np.int64)
+        found = [np.stack(_find(each.buckets, each.checks, each.postings, keys)) for each in self.segments]
+        which, frames = np.concatenate([nothing, *found], axis=1)
+        return which, frames
 
     def at(self, frame: int) -> Reference | None:
         """The reference at a frame of the catalogue, unless it was removed."""
@@ -142,23 +145,15 @@ class Index:
 
     def peaks(self, name: str) -> tuple[Ints, Ints]:
         """(frames from the reference's beginning, bins) of its stored peaks."""
-        frames, bins = self.stored_peaks(name)
-        return (frames - np.uint32(self.reference(name).first)).astype(np.int32), bins.astype(np.int32)
+        return _from_beginning(self.reference(name), *self.stored_peaks(name))
 
     def reference(self, name: str) -> Reference:
         """The record of a name; NotFound when there is none."""
         return self._entry(name)[0]
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._by_name
-
     def seconds(self, name: str) -> float:
         """Its length."""
         return self.reference(name).samples / SAMPLE_RATE
-
-    def source(self, name: str) -> str | None:
-        """The file it was read from, if it was a file."""
-        return self.reference(name).source
 
     def _entry(self, name: str) -> tuple[Reference, Segment, int]:
         if name not in self._by_name:
@@ -200,6 +195,7 @@ def add_references(
 
 def remove_reference(path: str | Path, name: str) -> None:
     """Take a reference out; NotFound when there is none of that name."""
+    open_index(path).reference(name)
     with _writing(Path(path)) as manifest:
         manifest["removed"].append(open_index(path).reference(name).first)
 
@@ -217,7 +213,11 @@ def audible(rows: Ints, bins: Ints, power: Powers) -> Flags:
     return kept
 
 
-Part = tuple[Reference, npt.NDArray[np.uint32], npt.NDArray[np.uint16]]
+def _from_beginning(reference: Reference, frames: Frames, bins: Bins) -> tuple[Ints, Ints]:
+    return (frames - np.uint32(reference.first)).astype(np.int32), bins.astype(np.int32)
+
+
+Part = tuple[Reference, Frames, Bins]
 
 
 def _analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
@@ -240,20 +240,14 @@ def _analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
     if first + frames > CATALOGUE:
         raise BadInput(f"{name}: the index is full ({CATALOGUE:,} frames were ever given out); build a new one")
     at = (rows - REFERENCE_BOX.half_frames + first).astype(np.uint32)
-    return (
-        Reference(name, first, frames, samples, source),
-        at,
-        bins.astype(np.uint16),
-    )
+    return Reference(name, first, frames, samples, source), at, bins.astype(np.uint16)
 
 
 def _write_segment(folder: Path, parts: list[Part]) -> str:
     """Write a segment aside and name it by its content."""
     keys, anchors = [], []
     for reference, frames, bins in parts:
-        key, anchor, _ = triplets(
-            (frames - np.uint32(reference.first)).astype(np.int32), bins.astype(np.int32), REFERENCE_FAN, 0
-        )
+        key, anchor, _ = triplets(*_from_beginning(reference, frames, bins), REFERENCE_FAN, 0)
         keys.append(key)
         anchors.append(anchor.astype(np.uint32) + np.uint32(reference.first))
     key, anchor = np.concatenate(keys), np.concatenate(anchors)
@@ -315,30 +309,21 @@ def _open_segment(folder: Path, name: str) -> Segment:
 @contextmanager
 def _writing(folder: Path) -> Iterator[dict[str, Any]]:
     """The manifest, to be changed by one writer at a time; renamed into place at the end, and what it no longer names is deleted."""
-    if not folder.is_dir():
-        raise NotFound(f"{folder}: no index here; make one with `liner copyright-detect index DIR --db {folder}`")
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         empty: dict[str, Any] = {"format": FORMAT, "next": 0, "segments": [], "removed": []}
         manifest = json.loads(_read_manifest(folder)) if (folder / "manifest.json").exists() else empty
         yield manifest
-        aside = folder / "manifest.tmp"
-        aside.write_text(json.dumps(manifest))
-        _sync(aside)
-        aside.rename(folder / "manifest.json")
-        _sync(folder)
+        write_json(folder / "manifest.json", manifest)
         for old in folder.glob("segment-*"):
             if old.name not in manifest["segments"]:
                 shutil.rmtree(old, ignore_errors=True)
 
 
 def _read_manifest(folder: Path) -> bytes:
-    try:
-        text = (folder / "manifest.json").read_bytes()
-    except FileNotFoundError:
-        raise NotFound(
-            f"{folder}: no index here; make one with `liner copyright-detect index DIR --db {folder}`"
-        ) from None
+    if not (folder / "manifest.json").is_file():
+        raise NotFound(f"{folder}: no index here; make one with `liner copyright-detect index DIR --db {folder}`")
+    text = (folder / "manifest.json").read_bytes()
     if json.loads(text).get("format") != FORMAT:
         raise BadInput(f"{folder}/manifest.json: another format; index the references again")
     return text
@@ -353,12 +338,7 @@ def _sync(path: Path) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _find(
-    buckets: npt.NDArray[np.uint32],
-    checks: npt.NDArray[np.uint16],
-    postings: npt.NDArray[np.uint32],
-    keys: Keys,
-) -> tuple[Longs, Longs]:
+def _find(buckets: Frames, checks: Bins, postings: Frames, keys: Keys) -> tuple[Longs, Longs]:
     """Three loops without a branch that depends on memory, so that the processor fetches many buckets at a time: five times as fast."""
     shift, size = 32, len(buckets) - 1
     while size > 1:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from copyright_detect.catalogue import Catalogue
+from copyright_detect.checkpoint import load, save
 from copyright_detect.chunks import Chunk, decode, to_float
 from copyright_detect.detector import Detector
 from copyright_detect.ordering import TAKEN, judge
@@ -94,13 +95,13 @@ class Step:
         if upload not in self.detectors:
             state = self.batch.checkpoint(upload)
             index = self.catalogue.index
-            self.detectors[upload] = Detector.restore(index, state) if state else Detector(index)
+            self.detectors[upload] = load(index, state) if state else Detector(index)
         self.detectors.move_to_end(upload)
         return self.detectors[upload]
 
     def checkpoint(self) -> None:
         """At the end of the batch: write the detectors of what runs, and keep the MOST_DETECTORS heard last in memory."""
         for upload in sorted(self.running):
-            self.batch.keep_checkpoint(upload, self.detectors[upload].state())
+            self.batch.keep_checkpoint(upload, save(self.detectors[upload]))
         while len(self.detectors) > MOST_DETECTORS:
             self.detectors.popitem(last=False)

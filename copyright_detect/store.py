@@ -11,7 +11,6 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy as np
 from copyright_detect.chunks import Chunk
 from copyright_detect.records import SAMPLE_RATE, Event, Match
 from copyright_detect.rights import Decision
-from shared.errors import BadInput, Conflict, LinerError
+from shared.partition import PartitionFile
 
 RUNNING, COMPLETE, TIMED_OUT = "running", "complete", "timed out"
 DEAD_BYTES = 1 << 12
@@ -67,41 +66,18 @@ class Upload(NamedTuple):
     rights_version: str = ""
 
 
-class PartitionStore:
-    """The file of one partition. One worker writes; others read at any time (WAL)."""
+class PartitionStore(PartitionFile):
+    """The file of one partition."""
 
-    def __init__(self, folder: str | Path, partition: int) -> None:
-        """folder: where the partitions of a run lie; it need not exist yet."""
-        self.partition = partition
-        self.path = Path(folder) / f"partition-{partition:04d}.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-        with self._errors():
-            self._db.execute("pragma journal_mode = wal")
-            self._db.execute("pragma synchronous = full")
-            if not self._db.execute("select 1 from sqlite_master where name = 'dead_letters'").fetchone():
-                self._db.executescript(f"begin immediate; {SCHEMA} commit;")
-
-    def next_offset(self) -> int:
-        """Where to go on reading."""
-        return int(self._rows("select next_offset from position")[0][0])
+    schema = SCHEMA
 
     @contextmanager
     def transaction(self, begin: int, end: int) -> Iterator["Batch"]:
         """Make offsets begin to end part of the state, all or nothing; Conflict when the state is not at `begin`."""
-        with self._errors():
-            self._db.execute("begin immediate")
-            try:
-                batch = Batch(self._db)
-                if batch.next_offset != begin:
-                    message = f"{self.path}: at offset {batch.next_offset}, not {begin}"
-                    raise Conflict(f"{message}: another worker was here; reload")
-                yield batch
-                batch.close(end)
-                self._db.execute("commit")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("rollback")
+        with self._transaction(begin) as connection:
+            batch = Batch(connection)
+            yield batch
+            batch.close(end)
 
     def uploads(self) -> list[dict[str, Any]]:
         """Every upload, the newest first."""
@@ -146,28 +122,11 @@ class PartitionStore:
         """(log offset, reason) of messages that were set aside."""
         return self._rows("select log_offset, reason from dead_letters order by log_offset")
 
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def _rows(self, query: str, *values: object) -> list[Any]:
-        with self._errors():
-            return self._db.execute(query, values).fetchall()
-
     def _records(self, query: str, *values: object) -> list[dict[str, Any]]:
         with self._errors():
-            cursor = self._db.execute(query, values)
+            cursor = self._connection.execute(query, values)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise LinerError(f"{self.path}: {error}; what was committed before still stands") from error
-        except sqlite3.DatabaseError as error:
-            raise BadInput(f"{self.path}: {error}; delete it: the log makes it again") from error
 
 
 class Batch:
@@ -175,10 +134,8 @@ class Batch:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        row = db.execute("select next_offset, clock_ms, tallies from position").fetchone()
-        self.next_offset: int = row[0]
-        self.clock_ms: int = row[1]
-        self._tallies: dict[str, int] = json.loads(row[2])
+        self.clock_ms, tallies = db.execute("select clock_ms, tallies from position").fetchone()
+        self._tallies: dict[str, int] = json.loads(tallies)
 
     def count(self, outcome: str) -> None:
         """One more message that ended so."""

@@ -1,15 +1,14 @@
 """One member of the group that hears uploads: the partitions it owns, and how batches of messages get in and out of them.
 
-Exactly once is not a property of the log. A batch commits together with the offset behind it, and only if the stored
-offset is still where the batch began; a worker that finds another one was declared dead meanwhile, drops its memory and
-reads its state again.
+A batch commits together with the offset behind it; a worker that finds another offset than it left was declared dead meanwhile,
+drops its memory and reads its state again.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+import shared.partition
 from copyright_detect.catalogue import Catalogue
 from copyright_detect.chunks import Chunk, Tick, encode, partition_for
 from copyright_detect.detector import Detector
@@ -23,22 +22,10 @@ READ_BYTES = 1 << 20  # with 22 kB a second of sound, a batch is at most about a
 SKEW_MS = 600_000
 
 
-@dataclass(frozen=True)
-class Run:
-    """The names of one stream of uploads: its topic, its state."""
+class Run(shared.partition.Run):
+    """A stream of uploads."""
 
-    name: str
-    home: Path
-
-    @property
-    def topic(self) -> str:
-        """In the log."""
-        return f"copyright-{self.name}"
-
-    @property
-    def folder(self) -> Path:
-        """Of the partitions' files."""
-        return self.home / "copyright_detect" / "runs" / self.name
+    system = "copyright_detect"
 
 
 def send(log: EventLog, run: Run, chunks: Iterable[Chunk]) -> None:

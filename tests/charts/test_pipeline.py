@@ -356,5 +356,5 @@ def test_a_full_disk_leaves_the_state_as_it_was(engines, run):
 
 def test_a_torn_file_is_one_line(tmp_path):
     (tmp_path / "partition-0000.sqlite").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
-    with pytest.raises(BadInput, match="a snapshot and the log make it again"):
+    with pytest.raises(BadInput, match="the log makes it again"):
         PartitionStore(tmp_path, 0)

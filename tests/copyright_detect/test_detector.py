@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copyright_detect import transforms
-from copyright_detect.checkpoint import Checkpoint
+from copyright_detect.checkpoint import Checkpoint, load, save
 from copyright_detect.detector import CANDIDATES, Detector
 from copyright_detect.index import add_references, open_index, remove_reference
 from copyright_detect.records import SAMPLE_RATE
@@ -85,9 +85,9 @@ def test_a_checkpoint_goes_on_bit_for_bit(index, upload, cuts):
     detector, events = Detector(index), []
     for part in np.split(upload, sorted(cuts)):
         events += detector.push(part)
-        state = detector.state()
-        detector = Detector.restore(index, state)
-        assert detector.state() == state
+        state = save(detector)
+        detector = load(index, state)
+        assert save(detector) == state
         assert len(state) < 200_000
     assert events + detector.finish() == hear(index, upload)
 
@@ -95,10 +95,10 @@ def test_a_checkpoint_goes_on_bit_for_bit(index, upload, cuts):
 def test_a_torn_or_foreign_checkpoint_is_refused(index, upload):
     detector = Detector(index)
     detector.push(upload[: 5 * RATE])
-    state = detector.state()
+    state = save(detector)
     for wrong in (b"", b"nonsense", state[:-10], state[:100]):
         with pytest.raises(BadInput, match="the log makes it again"):
-            Detector.restore(index, wrong)
+            load(index, wrong)
     assert "format" in Checkpoint.__struct_fields__
 
 
@@ -176,7 +176,7 @@ def test_memory_does_not_grow(index):
     minute = under_speech(seconds=20.0, around=5.0)
     for _ in range(12):
         detector.push(minute)
-        sizes.append(len(detector.state()))
+        sizes.append(len(save(detector)))
     assert max(sizes[6:]) < 1.2 * max(sizes[:6])
     assert len(detector.closed) <= 4
 

@@ -49,7 +49,7 @@ def test_what_was_indexed_is_named_placed_and_found(folder):
     index = open_index(folder)
     assert index.references == ["a", "b", "c"]
     assert index.seconds("b") == 4.0
-    assert (index.source("a"), index.source("b")) == (None, "/music/b.ogg")
+    assert (index.reference("a").source, index.reference("b").source) == (None, "/music/b.ogg")
     assert all(found(index, name) > 500 for name in "abc")
     reference = index.reference("b")
     assert index.at(reference.first) == index.at(reference.first + reference.frames - 1) == reference

@@ -198,7 +198,7 @@ def test_a_zombie_finds_that_somebody_was_here_and_reads_the_state_again(desk, p
     zombie.take(0, received)
     assert without_upload(desk.store.verdicts()) == verdict_of(events)
     assert desk.store.tallies() == {"taken": len(chunks)}
-    with pytest.raises(Conflict, match="another worker was here"), desk.store.transaction(3, 4):
+    with pytest.raises(Conflict, match="another consumer was here"), desk.store.transaction(3, 4):
         pass
     zombie.revoke([0])
 
