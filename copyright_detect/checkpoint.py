@@ -4,20 +4,20 @@ Bytes of arrays in MessagePack, no pickle. Peaks are kept as bits and counts of 
 """
 
 import zlib
-from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from copyright_detect.detector import Detector, Open
 from copyright_detect.index import Index
 from copyright_detect.peaks import STEP
 from copyright_detect.records import BINS
 from copyright_detect.verify import MEMORY, STEPS
+from copyright_detect.vote import add
 from shared.errors import BadInput
 
 FORMAT = 2
+REMEDY = "delete the partition's file: the log makes it again"
 
 
 class Checkpoint(msgspec.Struct, array_like=True):
@@ -27,37 +27,30 @@ class Checkpoint(msgspec.Struct, array_like=True):
     tolerated: float
     steps: int
     matches: int
-    samples: bytes  # float32
-    power: bytes  # float32 (rows, BINS)
-    peaks: bytes  # bits (MEMORY, BINS)
-    rows: bytes  # int32 (MEMORY,)
-    counts: bytes  # int32 (STEPS, BINS + 1)
-    recent: tuple[bytes, bytes]  # int32: rows, bins
-    hits: tuple[bytes, bytes]  # int64: frames of the upload, of the catalogue
+    arrays: list[bytes]  # of KINDS
     open: list[Open]
     closed: list[tuple[int, int]]
+
+
+KINDS = ("f4", "f4", "u1", "i4", "i4", "i4", "i4", "i8", "i8")
+"""Samples; power (rows, BINS); peaks as bits (MEMORY, BINS); rows (MEMORY,); counts (STEPS, BINS + 1); rows and bins of recent peaks;
+frames of hits in the upload and in the catalogue."""
 
 
 def save(detector: Detector) -> bytes:
     """The state of a detector."""
     votes, heard = detector.votes, detector.heard
     live = np.arange(votes.span[0], votes.span[1]) & (len(votes.frames) - 1)
-    checkpoint = Checkpoint(
-        format=FORMAT,
-        tolerated=detector.tolerated,
-        steps=detector.steps,
-        matches=detector.matches,
-        samples=detector.landmarks.samples.tobytes(),
-        power=detector.landmarks.power.tobytes(),
-        peaks=np.packbits(heard.peaks, axis=1).tobytes(),
-        rows=heard.rows.tobytes(),
-        counts=heard.counts.tobytes(),
-        recent=(detector.recent[0].tobytes(), detector.recent[1].tobytes()),
-        hits=(votes.frames[live].tobytes(), votes.references[live].tobytes()),
-        open=detector.open,
-        closed=sorted(detector.closed.items()),
-    )
-    return zlib.compress(msgspec.msgpack.encode(checkpoint), 1)
+    arrays: list[np.ndarray] = [
+        detector.landmarks.samples,
+        detector.landmarks.power,
+        np.packbits(heard.peaks, axis=1),
+        heard.rows,
+    ]
+    arrays += [heard.counts, *detector.recent, votes.frames[live], votes.references[live]]
+    data, closed = [array.tobytes() for array in arrays], sorted(detector.closed.items())
+    state = Checkpoint(FORMAT, detector.tolerated, detector.steps, detector.matches, data, detector.open, closed)
+    return zlib.compress(msgspec.msgpack.encode(state), 1)
 
 
 def load(index: Index, state: bytes) -> Detector:
@@ -65,26 +58,18 @@ def load(index: Index, state: bytes) -> Detector:
     try:
         saved = msgspec.msgpack.decode(zlib.decompress(state), type=Checkpoint)
     except (zlib.error, msgspec.DecodeError) as error:
-        raise BadInput(
-            f"checkpoint of {len(state):,} bytes: {error}; delete the partition's file: the log makes it again"
-        ) from None
+        raise BadInput(f"checkpoint of {len(state):,} bytes: {error}; {REMEDY}") from None
     if saved.format != FORMAT:
-        raise BadInput(
-            f"checkpoint: format {saved.format}, expected {FORMAT}; delete the partition's file: the log makes it again"
-        )
+        raise BadInput(f"checkpoint: format {saved.format}, expected {FORMAT}; {REMEDY}")
+    arrays = [np.frombuffer(data, kind).copy() for data, kind in zip(saved.arrays, KINDS, strict=True)]
     detector = Detector(index, saved.tolerated)
     detector.steps, detector.matches = saved.steps, saved.matches
     detector.landmarks.rows = saved.steps * STEP
-    detector.landmarks.samples = _array(saved.samples, np.float32)
-    detector.landmarks.power = _array(saved.power, np.float32).reshape(-1, BINS)
-    detector.heard.peaks[:] = np.unpackbits(_array(saved.peaks, np.uint8)).reshape(MEMORY, BINS)
-    detector.heard.rows[:] = _array(saved.rows, np.int32)
-    detector.heard.counts[:] = _array(saved.counts, np.int32).reshape(STEPS, BINS + 1)
-    detector.recent = _array(saved.recent[0], np.int32), _array(saved.recent[1], np.int32)
-    detector.votes.add(_array(saved.hits[0], np.int64), _array(saved.hits[1], np.int64), 0)
+    detector.landmarks.samples, detector.landmarks.power = arrays[0], arrays[1].reshape(-1, BINS)
+    detector.heard.peaks[:] = np.unpackbits(arrays[2]).reshape(MEMORY, BINS)
+    detector.heard.rows[:] = arrays[3]
+    detector.heard.counts[:] = arrays[4].reshape(STEPS, BINS + 1)
+    detector.recent = arrays[5], arrays[6]
+    add(detector.votes, arrays[7], arrays[8], 0)
     detector.open, detector.closed = saved.open, dict(saved.closed)
     return detector
-
-
-def _array(data: bytes, kind: type) -> npt.NDArray[Any]:
-    return np.frombuffer(data, kind).copy()

@@ -12,14 +12,11 @@ from shared.output import print_json
 
 def add_verbs(verbs: Any) -> None:
     """Add this system's verbs."""
-    demo = verbs.add_parser(
-        "demo", help="a podcast with music under speech, through the log: alarm, decision, evidence"
-    )
+    demo = verbs.add_parser("demo", help="a podcast with music, through the log: alarm, decision, evidence")
     demo.add_argument("--size", default="tiny", choices=("tiny", "small"), help="the world whose catalogue is indexed")
     demo.add_argument("--seed", type=int, default=1)
     demo.add_argument("--json", action="store_true")
     demo.set_defaults(run=_demo)
-
     service = verbs.add_parser("serve", help="upload a file or play the demo, and watch the alarm on the page")
     service.add_argument("--db", metavar="DB", help="hold files against this index; default: the demo's")
     add_address(service)
@@ -39,11 +36,8 @@ def _add_own_files(verbs: Any) -> None:
     remove.add_argument("reference", metavar="REFERENCE")
     remove.set_defaults(run=_remove)
 
-    scan = verbs.add_parser(
-        "scan",
-        help="what of the index is in these files, from when to when",
-        description="What of the index is in these files, from when to when. Exit code 1 when some could not be heard, 2 when none could.",
-    )
+    what = "what of the index is in these files, from when to when"
+    scan = verbs.add_parser("scan", help=what, description=f"{what}; exit code 1: some were not heard, 2: none was")
     scan.add_argument("files", metavar="FILE", nargs="+", type=Path)
     scan.add_argument("--show", default="", metavar="ID", help="the show they are of: its licences then count")
     scan.set_defaults(run=_scan)
@@ -102,9 +96,8 @@ def _index(arguments: argparse.Namespace) -> None:
         counts = {"references": len(index.references), "seconds": round(seconds, 3), "version": index.version}
         print_json({"db": show(arguments.db), **counts, "refused": refused, "rights_rejected": rejected})
         return
-    print(
-        f"{show(arguments.db)}  {len(index.references):,} references, {seconds / 60:.1f} minutes, {size_of(arguments.db)}"
-    )
+    size = size_of(arguments.db)
+    print(f"{show(arguments.db)}  {len(index.references):,} references, {seconds / 60:.1f} minutes, {size}")
     for line in refused + rejected:
         print(f"  without effect: {line}")
 

@@ -36,6 +36,7 @@ from shared.world.sound import Release, catalogue, mix, song, voice
 SONGS, SONG_SECONDS = 40, 60.0
 UPLOAD, SHOW, SPEAKER, SECONDS = "episode-41", "morning-show", 7, 100.0
 PARTITIONS = 2
+README = "copyright_detect/README.md"
 
 
 class Piece(NamedTuple):
@@ -48,11 +49,9 @@ class Piece(NamedTuple):
     level_db: float
 
 
-JINGLE, UNDER_SPEECH, QUOTE = (
-    Piece(0, 4.0, 1.0, 8.0, 0.0),
-    Piece(5, 12.0, 20.0, 20.0, -6.0),
-    Piece(1, 30.0, 58.0, 6.0, 3.0),
-)
+JINGLE = Piece(0, 4.0, 1.0, 8.0, 0.0)
+UNDER_SPEECH = Piece(5, 12.0, 20.0, 20.0, -6.0)
+QUOTE = Piece(1, 30.0, 58.0, 6.0, 3.0)
 UNKNOWN = Piece(SONGS + 5, 0.0, 78.0, 16.0, 0.0)
 
 
@@ -79,12 +78,9 @@ def demo(size: str, seed: int, as_json: bool) -> None:
         print_json(report)
         return
     print_report(report, folder)
-    print_next(
-        "liner copyright-detect capacity --catalogue 6700", "liner copyright-detect serve", "copyright_detect/README.md"
-    )
-    print(
-        "  liner copyright-detect index MY_MUSIC --db DB; liner copyright-detect scan EPISODE --db DB    the same for your own audio"
-    )
+    own = "liner copyright-detect index MY_MUSIC --db DB; liner copyright-detect scan EPISODE --db DB"
+    print_next("liner copyright-detect capacity --catalogue 6700", "liner copyright-detect serve", README)
+    print(f"  {own}    the same for your own audio")
 
 
 def index_world(folder: Path, world: Lake, seed: int, quiet: bool) -> tuple[Path, list[str]]:

@@ -21,7 +21,7 @@ from copyright_detect.keys import UPLOAD_FAN, ZONE_FRAMES, triplets
 from copyright_detect.peaks import KEY_BOX, STEP, UPLOAD_BOX, Ints, Landmarks, Peaks
 from copyright_detect.records import HOP, SAMPLE_RATE, WINDOW, Event, Match
 from copyright_detect.verify import MEMORY, Evidence, Line, best_line, remember, silence
-from copyright_detect.vote import Longs, Votes
+from copyright_detect.vote import Longs, add, candidates, enough, hit_of, no_votes, slope
 
 LAG = KEY_BOX.half_frames
 """Row r of the peaks is frame r − LAG of the upload."""
@@ -72,7 +72,7 @@ class Detector:
         self.index, self.tolerated = index, tolerated
         self.landmarks = Landmarks(UPLOAD_BOX, KEY_BOX)
         self.heard = silence()
-        self.votes = Votes()
+        self.votes = no_votes()
         self.recent: tuple[Ints, Ints] = (NONE, NONE)  # (rows, bins) of peaks that may still be anchors
         self.open: list[Open] = []
         self.closed: dict[int, int] = {}  # first frame of a reference: row until which it was reported
@@ -96,7 +96,7 @@ class Detector:
         for mine, hits in zip(pairwise(of_peaks), pairwise(of_hits), strict=True):
             now = (self.steps + 1) * STEP
             remember(self.heard, self.steps, peaks.rows[slice(*mine)], peaks.bins[slice(*mine)])
-            self.votes.add(frames[slice(*hits)], catalogue[slice(*hits)], now - REMEMBERED)
+            add(self.votes, frames[slice(*hits)], catalogue[slice(*hits)], now - REMEMBERED)
             self.steps += 1
             yield from self._go_on(now)
             yield from self._begin(hits[1] - hits[0], now)
@@ -116,14 +116,14 @@ class Detector:
         """Verify the candidates of a step; open matches, or let them continue open ones."""
         busy = [m.reference for m in self.open if m.last >= now - STALE]
         muted = np.array([(r.first, r.first + r.frames) for r in busy], np.int64).reshape(-1, 2)
-        need = self.votes.enough(self.index.frames)
+        need = enough(self.votes, self.index.frames)
         threshold = score.needed(self.index.frames, self.tolerated)
-        for hit in self.votes.candidates(new, need, muted, CANDIDATES):
-            at, frame = self.votes.hit(hit)
+        for hit in candidates(self.votes, new, need, muted, CANDIDATES):
+            at, frame = hit_of(self.votes, hit)
             reference = self.index.at(frame)
             if reference is None or any(m.reference == reference and m.last >= now - STALE for m in self.open):
                 continue
-            line, found = self._best(reference, Line(float(at), float(frame), self.votes.slope(hit)))
+            line, found = self._best(reference, Line(float(at), float(frame), slope(self.votes, hit)))
             if found.nats >= threshold:
                 yield from self._found(reference, line, found, now)
 

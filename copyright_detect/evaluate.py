@@ -18,7 +18,7 @@ from copyright_detect import score
 from copyright_detect.audio import decode_all
 from copyright_detect.detector import Detector
 from copyright_detect.index import Index, add_references, open_index
-from copyright_detect.records import SAMPLE_RATE, Event, Match
+from copyright_detect.records import SAMPLE_RATE, Match
 from copyright_detect.transforms import TRANSFORMS
 from shared.errors import BadInput
 from shared.output import progress
@@ -33,7 +33,7 @@ LEVELS = (score.TOLERATED, 1e2, 1e3, 1e4, 1e5)
 QUIET = 1e-3
 """RMS under which an excerpt is a pause of the track, not music."""
 CLEAN = math.inf
-CELLS = [(name, level) for level in (CLEAN, 0.0, -6.0, -10.0, -15.0) for name in ("plain",)]
+CELLS = [("plain", level) for level in (CLEAN, 0.0, -6.0, -10.0, -15.0)]
 CELLS += [(name, level) for name in TRANSFORMS for level in (CLEAN, -6.0)]
 
 
@@ -82,16 +82,12 @@ def evaluate(
                 rng = np.random.default_rng([seed, 1, fold, number])
                 for _ in range(-(-clips // FOLDS)):
                     outcomes[cell].append(judge(index, make_clip(rng, known, speech, *cell)))
-            stream = unindexed(
-                np.random.default_rng([seed, 2, fold]), [music[name] for name in sorted(absent)], speech, hours / FOLDS
-            )
-            seconds, matches = listen(index, stream)
+            rng, held = np.random.default_rng([seed, 2, fold]), [music[name] for name in sorted(absent)]
+            seconds, matches = listen(index, unindexed(rng, held, speech, hours / FOLDS))
             heard += seconds
             chance += matches
     return {
-        "cells": [
-            {"transform": name, "level_db": _level(level)} | _summary(outcomes[name, level]) for name, level in cells
-        ],
+        "cells": [_summary(*cell, outcomes[cell]) for cell in cells],
         "tracks": _by_track([o for cell in cells if cell[0] == "plain" for o in outcomes[cell]]),
         "false_alarms": _false_alarms(chance, heard / 3600),
         "seed": seed,
@@ -102,16 +98,13 @@ def evaluate(
 
 def _check(music: dict[str, Samples], filler: dict[str, Samples]) -> None:
     if len(music) < FOLDS:
-        raise BadInput(
-            f"{len(music)} tracks of music; expected at least {FOLDS}: a quarter of them is not indexed at a time"
-        )
+        raise BadInput(f"{len(music)} tracks of music; expected at least {FOLDS}: each is once not indexed")
     for name, audio in music.items():
         if name in filler:
             raise BadInput(f"{name}: in the music and in the filler; expected different recordings and names")
         if len(audio) < MUSIC_S * SAMPLE_RATE or _rms(audio) <= 2 * QUIET:
-            raise BadInput(
-                f"{name}: {len(audio) / SAMPLE_RATE:.1f} s, RMS {_rms(audio):.1g}; expected at least {MUSIC_S:.0f} s of sound"
-            )
+            heard = f"{len(audio) / SAMPLE_RATE:.1f} s, RMS {_rms(audio):.1g}"
+            raise BadInput(f"{name}: {heard}; expected at least {MUSIC_S:.0f} s of sound")
 
 
 def make_clip(
@@ -148,12 +141,8 @@ def judge(index: Index, clip: Clip) -> Outcome:
     closed = [event.match for event in events if event.kind == "closed"]
     right = [m for m in closed if m.reference == clip.track and m.start_s < clip.end_s and m.end_s > clip.start_s]
     bounds = any(abs(m.start_s - clip.start_s) <= WITHIN_S and abs(m.end_s - clip.end_s) <= WITHIN_S for m in right)
-    return Outcome(clip.track, bool(right), bounds, _alarm(events, clip), len(closed) - len(right))
-
-
-def _alarm(events: Sequence[Event], clip: Clip) -> float:
-    times = [e.at_s - clip.start_s for e in events if e.kind == "provisional" and e.match.reference == clip.track]
-    return min(times, default=math.inf)
+    alarms = [e.at_s - clip.start_s for e in events if e.kind == "provisional" and e.match.reference == clip.track]
+    return Outcome(clip.track, bool(right), bounds, min(alarms, default=math.inf), len(closed) - len(right))
 
 
 def unindexed(
@@ -183,10 +172,8 @@ def _false_alarms(chance: Sequence[Match], hours: float) -> dict[str, Any]:
     """Those at the operating point; and at weaker ones, as many as expected?"""
     rates = [match.expected_false_alarms_per_1000h for match in chance]
     alarms = [match._asdict() for match in chance if match.expected_false_alarms_per_1000h <= score.TOLERATED]
-    calibration = [
-        {"per_1000h": level, "expected": round(level * hours / 1000, 3), "seen": sum(rate <= level for rate in rates)}
-        for level in LEVELS
-    ]
+    seen = {level: sum(rate <= level for rate in rates) for level in LEVELS}
+    calibration = [{"expected": round(level * hours / 1000, 3), "seen": count} for level, count in seen.items()]
     return {"hours": round(hours, 3), "count": len(alarms), "matches": alarms, "calibration": calibration}
 
 
@@ -217,31 +204,29 @@ def _rms(samples: Samples) -> float:
     return float(np.sqrt(np.square(samples, dtype=np.float64).mean()))
 
 
-def _summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _summary(transform: str, level: float, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     found = sum(o.found for o in outcomes)
-    low, high = wilson(found, len(outcomes))
-    alarms = sorted(o.alarm_s for o in outcomes)
-    median, late = (alarms[int(share * len(alarms))] for share in (0.5, 0.9))
+    median = sorted(o.alarm_s for o in outcomes)[len(outcomes) // 2]
     return {
+        "transform": transform,
+        "level_db": "clean" if level == CLEAN else level,
         "clips": len(outcomes),
         "found": found,
         "recall": round(found / len(outcomes), 4),
-        "wilson_95": [round(low, 4), round(high, 4)],
+        "wilson_95": [round(end, 4) for end in wilson(found, len(outcomes))],
         "both_ends_within_1s": sum(o.bounds for o in outcomes),
         "alarm_median_s": round(median, 2) if median < math.inf else None,
-        "alarm_p90_s": round(late, 2) if late < math.inf else None,
         "wrong": sum(o.wrong for o in outcomes),
     }
 
 
 def _by_track(outcomes: Sequence[Outcome]) -> dict[str, list[int]]:
     """[found, clips] of each track."""
-    table: dict[str, list[int]] = {}
+    table: dict[str, list[int]] = {outcome.track: [0, 0] for outcome in sorted(outcomes)}
     for outcome in outcomes:
-        row = table.setdefault(outcome.track, [0, 0])
-        row[0] += outcome.found
-        row[1] += 1
-    return dict(sorted(table.items()))
+        table[outcome.track][0] += outcome.found
+        table[outcome.track][1] += 1
+    return table
 
 
 def wilson(found: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -250,10 +235,6 @@ def wilson(found: int, n: int, z: float = 1.96) -> tuple[float, float]:
     middle = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
     return middle - half, middle + half
-
-
-def _level(level: float) -> float | str:
-    return "clean" if level == CLEAN else level
 
 
 def read_folder(folder: Path) -> dict[str, Samples]:
@@ -268,16 +249,14 @@ def read_folder(folder: Path) -> dict[str, Samples]:
 
 def print_report(report: dict[str, Any]) -> None:
     """The report for a person."""
-    print(
-        f"{'':16}{'level':>7}{'found':>10}{'recall (95 %)':>21}{'both ends ≤ 1 s':>17}{'alarm after':>13}{'wrong':>7}"
-    )
+    row = "{:16}{:>7}{:>10}{:>21}{:>17}{:>13}{:>7}"
+    print(row.format("", "level", "found", "recall (95 %)", "both ends ≤ 1 s", "alarm after", "wrong"))
     for cell in report["cells"]:
-        interval = f"{cell['recall']:.3f} ({cell['wilson_95'][0]:.2f}–{cell['wilson_95'][1]:.2f})"
+        found = f"{cell['found']}/{cell['clips']}"
+        recall = f"{cell['recall']:.3f} ({cell['wilson_95'][0]:.2f}–{cell['wilson_95'][1]:.2f})"
         alarm = "never" if cell["alarm_median_s"] is None else f"{cell['alarm_median_s']:.1f} s"
-        print(
-            f"{cell['transform']:16}{cell['level_db']:>7}{cell['found']:>6}/{cell['clips']}{interval:>21}"
-            f"{cell['both_ends_within_1s']:>17}{alarm:>13}{cell['wrong']:>7}"
-        )
+        ends = cell["both_ends_within_1s"]
+        print(row.format(cell["transform"], cell["level_db"], found, recall, ends, alarm, cell["wrong"]))
     alarms = report["false_alarms"]
     print(f"{alarms['count']} false alarms in {alarms['hours']} h of speech over music that is not indexed")
     print("calibration, expected and seen: ", end="")

@@ -133,21 +133,19 @@ class Gateway:
     def report(self, upload: str) -> dict[str, Any]:
         """What is known of an upload, as it is on its way or as it was heard."""
         found = self.incoming.get(upload)
+        nothing: dict[str, Any] = {"heard_s": 0.0, "matches": [], "actions": {}, "decisions": []}
         try:
             with self.store_of(upload) as (_, store):
                 report = upload_report(store, upload)
         except NotFound:
             if found is None:
                 raise
-            nothing: dict[str, Any] = {"matches": [], "actions": {}, "decisions": []}
-            report = {"upload": upload, "show": found.show, "status": found.status, "heard_s": 0.0, **nothing}
+            report = {"upload": upload, "show": found.show, "status": found.status, **nothing}
         if found is None and report["status"] == RUNNING:
             report["status"] = INTERRUPTED
-        return (
-            {**report, "error": None}
-            if not found or not found.error
-            else {**report, "status": "failed", "error": found.error}
-        )
+        if error := found and found.error:
+            report["status"] = "failed"
+        return {**report, "error": error}
 
     @contextmanager
     def store_of(self, upload: str) -> Iterator[tuple[Run, PartitionStore]]:

@@ -106,14 +106,8 @@ class Index:
         raise LinerError(f"{self.path}: its segments change faster than they can be opened; try again")
 
     def _take(self, segments: tuple[Segment, ...], manifest: dict[str, Any], version: str) -> None:
-        removed = set(manifest["removed"])
         self.segments, self.version = segments, version
-        self._live = [
-            (reference, segment, number)
-            for segment in segments
-            for number, reference in enumerate(segment.references)
-            if reference.first not in removed
-        ]
+        self._live = list(_living(segments, set(manifest["removed"])))
         self._firsts = np.array([reference.first for reference, _, _ in self._live], np.int64)
         self._by_name = {entry[0].name: entry for entry in self._live}
         self.frames = sum(reference.frames for reference, _, _ in self._live)
@@ -159,6 +153,14 @@ class Index:
         if name not in self._by_name:
             raise NotFound(f"{self.path}: no reference {name!r}; it has {', '.join(self.references[:5]) or 'none'} …")
         return self._by_name[name]
+
+
+def _living(segments: Iterable[Segment], removed: set[int]) -> Iterator[tuple[Reference, Segment, int]]:
+    """(reference, its segment, its number in it) of all that were not removed, by place."""
+    for segment in segments:
+        for number, reference in enumerate(segment.references):
+            if reference.first not in removed:
+                yield reference, segment, number
 
 
 def open_index(path: str | Path) -> Index:
@@ -270,8 +272,7 @@ def _write_segment(folder: Path, parts: list[Part]) -> str:
         digest.update(array.tobytes())
     name = f"segment-{digest.hexdigest()[:16]}"
     aside = folder / f"{name}.tmp"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    aside.mkdir(exist_ok=True)
     for array_name, array in arrays.items():
         np.save(aside / f"{array_name}.npy", array)
     (aside / "references.json").write_text(json.dumps([part[0]._asdict() for part in parts]))
@@ -290,12 +291,7 @@ def _merge(folder: Path, manifest: dict[str, Any]) -> None:
         if 2 * len(last.postings) < len(before.postings):
             break
         removed = set(manifest["removed"])
-        parts = [
-            (reference, *segment.peaks(number))
-            for segment in (before, last)
-            for number, reference in enumerate(segment.references)
-            if reference.first not in removed
-        ]
+        parts = [(reference, *segment.peaks(number)) for reference, segment, number in _living((before, last), removed)]
         manifest["removed"] = sorted(removed - {r.first for s in (before, last) for r in s.references})
         names[-2:] = [_write_segment(folder, parts)] if parts else []
 

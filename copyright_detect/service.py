@@ -5,7 +5,8 @@ Requests read the partitions' files beside the worker (WAL); only the gateway ho
 
 import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -14,9 +15,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from copyright_detect.chunks import to_pcm
 from copyright_detect.evidence import collect, draw_match, reference_samples, upload_samples
-from copyright_detect.gateway import Gateway, current_db
+from copyright_detect.gateway import Gateway
 from copyright_detect.index import open_index
 from copyright_detect.records import SAMPLE_RATE
+from copyright_detect.store import PartitionStore
 from copyright_detect.views import upload_report
 from copyright_detect.worker import Run
 from shared.bootstrap import Engines
@@ -84,21 +86,12 @@ def add_uploads(api: APIRouter, gateway: Gateway) -> None:
         starts = range(0, peaks.size, -(-peaks.size // WAVEFORM_POINTS) or 1)
         return {"heard_s": heard_s, "peaks": np.maximum.reduceat(peaks, starts).tolist() if peaks.size else []}
 
-    @api.get("/references")
-    def references() -> dict[str, Any]:
-        """What files are held against; nothing before the first index."""
-        if not current_db(gateway.home).is_dir():
-            return {"references": []}
-        index = open_index(current_db(gateway.home))
-        return {"references": [{"name": name, "seconds": index.seconds(name)} for name in index.references]}
-
 
 def add_evidence(api: APIRouter, gateway: Gateway) -> None:
     """Looking at a match, and listening to both sides of it."""
 
     def evidence_of(upload: str, match_id: int, make: Callable[..., T]) -> T:
-        row, run = verdict_of(gateway, upload, match_id)
-        with gateway.store_of(upload) as (_, store):
+        with verdict_of(gateway, upload, match_id) as (row, run, store):
             return make(gateway.engines.log, run.topic, store, open_index(gateway.db_of(run)), row)
 
     @api.get("/uploads/{upload}/evidence/{match_id}.png", response_class=Response, responses=PNG)
@@ -114,34 +107,30 @@ def add_evidence(api: APIRouter, gateway: Gateway) -> None:
     @api.get("/uploads/{upload}/sound.wav", response_class=Response, responses=WAV)
     def sound(upload: UploadId, begin_s: Second = 0.0, end_s: Second = 60.0) -> Response:
         """A stretch of an upload as it was heard."""
-        check_span(begin_s, end_s)
+        if not begin_s < end_s <= begin_s + LONGEST_SOUND_S:
+            raise BadInput(f"from {begin_s:g} s to {end_s:g} s: expected a stretch of at most {LONGEST_SOUND_S:.0f} s")
         with gateway.store_of(upload) as (run, store):
             return wav(upload_samples(gateway.engines.log, run.topic, store, upload, begin_s, end_s))
 
     @api.get("/uploads/{upload}/reference/{match_id}.wav", response_class=Response, responses=WAV)
     def match_sound(upload: UploadId, match_id: MatchId) -> Response:
         """The reference of a match, where and as long as it was heard, from the file that it was indexed from."""
-        row, run = verdict_of(gateway, upload, match_id)
-        end_s = min(row["ref_end_s"], row["ref_start_s"] + LONGEST_SOUND_S)
-        found = reference_samples(open_index(gateway.db_of(run)), row["reference"], row["ref_start_s"], end_s)
+        with verdict_of(gateway, upload, match_id) as (row, run, _):
+            end_s = min(row["ref_end_s"], row["ref_start_s"] + LONGEST_SOUND_S)
+            found = reference_samples(open_index(gateway.db_of(run)), row["reference"], row["ref_start_s"], end_s)
         if found is None:
             raise NotFound(f"reference {row['reference']!r}: its file is not there; only its peaks are stored")
         return wav(to_pcm(found).tobytes())
 
 
-def verdict_of(gateway: Gateway, upload: str, match_id: int) -> tuple[dict[str, Any], Run]:
-    """A match of an upload as it stands, and the run it belongs to."""
+@contextmanager
+def verdict_of(gateway: Gateway, upload: str, match_id: int) -> Iterator[tuple[dict[str, Any], Run, PartitionStore]]:
+    """A match of an upload as it stands, the run it belongs to, and the file it stands in."""
     with gateway.store_of(upload) as (run, store):
         found = {row["match_id"]: row for row in store.verdicts(upload)}
-    if match_id not in found:
-        raise NotFound(f"upload {upload!r}: no match {match_id}; it has {sorted(found) or 'none'}")
-    return found[match_id], run
-
-
-def check_span(begin_s: float, end_s: float) -> None:
-    """BadInput unless it is a stretch of sound that one answer may hold."""
-    if not begin_s < end_s <= begin_s + LONGEST_SOUND_S:
-        raise BadInput(f"from {begin_s:g} s to {end_s:g} s: expected a stretch of at most {LONGEST_SOUND_S:.0f} s")
+        if match_id not in found:
+            raise NotFound(f"upload {upload!r}: no match {match_id}; it has {sorted(found) or 'none'}")
+        yield found[match_id], run, store
 
 
 def wav(samples: bytes) -> Response:

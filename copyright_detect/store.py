@@ -90,19 +90,18 @@ class PartitionStore(PartitionFile):
 
     def verdicts(self, upload: str | None = None) -> list[dict[str, Any]]:
         """The matches of an upload, or of all: kind, alarm_s (seconds heard at the first alarm), at_s, and the fields of Match."""
-        return self._records("select * from verdicts where ? in ('', upload) order by upload, match_id", upload or "")
+        return self._of("verdicts", upload, "upload, match_id")
 
     def decisions(self, upload: str | None = None) -> list[dict[str, Any]]:
         """The decisions on an upload, or on all."""
-        order = "order by upload, reference, territory"
-        return self._records(f"select * from decisions where ? in ('', upload) {order}", upload or "")
+        return self._of("decisions", upload, "upload, reference, territory")
 
     def loudness(self, upload: str) -> bytes:
         """The peak of each quarter of a second that was heard, 0 to 255."""
-        rows = self._rows(
-            "select loudness from chunks where upload = ? and first_sample is not null order by number", upload
+        heard = "upload = ? and first_sample is not null"
+        return b"".join(
+            row[0] for row in self._rows(f"select loudness from chunks where {heard} order by number", upload)
         )
-        return b"".join(row[0] for row in rows)
 
     def places(self, upload: str, first: int, last: int) -> list[tuple[int, int]]:
         """(log offset, first sample) of the chunks that hold samples first to last."""
@@ -121,6 +120,11 @@ class PartitionStore(PartitionFile):
     def dead_letters(self) -> list[tuple[int, str]]:
         """(log offset, reason) of messages that were set aside."""
         return self._rows("select log_offset, reason from dead_letters order by log_offset")
+
+    def _of(self, table: str, upload: str | None, order: str) -> list[dict[str, Any]]:
+        if upload is None:
+            return self._records(f"select * from {table} order by {order}")
+        return self._records(f"select * from {table} where upload = ? order by {order}", upload)
 
     def _records(self, query: str, *values: object) -> list[dict[str, Any]]:
         with self._errors():
@@ -148,8 +152,8 @@ class Batch:
 
     def upload(self, upload: str) -> Upload | None:
         """An upload as it stands in this transaction."""
-        row = self._db.execute("select * from uploads where upload = ?", (upload,)).fetchone()
-        return Upload(*row) if row else None
+        row = self._one("select * from uploads where upload = ?", upload)
+        return row and Upload(*row)
 
     def put(self, upload: Upload) -> None:
         """Write an upload back."""
@@ -157,7 +161,7 @@ class Batch:
 
     def checkpoint(self, upload: str) -> bytes | None:
         """The detector of a running upload; None before its first."""
-        row = self._db.execute("select detector from checkpoints where upload = ?", (upload,)).fetchone()
+        row = self._one("select detector from checkpoints where upload = ?", upload)
         return row and bytes(row[0])
 
     def keep_checkpoint(self, upload: str, detector: bytes | None) -> None:
@@ -174,14 +178,12 @@ class Batch:
 
     def digest(self, upload: str, number: int) -> bytes | None:
         """The digest of a chunk that was heard or waits."""
-        query = "select digest from chunks where upload = ? and number = ?"
-        row = self._db.execute(query, (upload, number)).fetchone()
+        row = self._one("select digest from chunks where upload = ? and number = ?", upload, number)
         return row and bytes(row[0])
 
     def last_number(self, upload: str) -> int:
         """The highest number that came so far; -1 before any."""
-        (found,) = self._db.execute("select max(number) from chunks where upload = ?", (upload,)).fetchone()
-        return -1 if found is None else int(found)
+        return int(self._one("select coalesce(max(number), -1) from chunks where upload = ?", upload)[0])
 
     def keep(self, chunk: Chunk, offset: int) -> None:
         """Keep a chunk until its turn."""
@@ -191,15 +193,13 @@ class Batch:
     def next_samples(self, upload: Upload) -> bytes | None:
         """The samples of the chunk whose turn it is, marked as heard; None while it has not come."""
         key = (upload.upload, upload.next_number)
-        row = self._db.execute("select waiting from chunks where upload = ? and number = ?", key).fetchone()
+        row = self._one("select waiting from chunks where upload = ? and number = ?", *key)
         if row is None:
             return None
-        samples = bytes(row[0])
-        self._db.execute(
-            "update chunks set waiting = null, first_sample = ?, loudness = ? where upload = ? and number = ?",
-            (upload.samples, _loudness(samples), *key),
-        )
-        return samples
+        change = "waiting = null, first_sample = ?, loudness = ?"
+        values = (upload.samples, _loudness(row[0]), *key)
+        self._db.execute(f"update chunks set {change} where upload = ? and number = ?", values)
+        return bytes(row[0])
 
     def forget_waiting(self, upload: str) -> None:
         """Drop the samples of chunks whose turn never came."""
@@ -220,14 +220,15 @@ class Batch:
     def decide(self, upload: str, decisions: list[Decision]) -> None:
         """Replace the decisions on an upload."""
         self._db.execute("delete from decisions where upload = ?", (upload,))
-        self._db.executemany(
-            "insert into decisions values (?, ?, ?, ?, ?, ?)", ((upload, *decision) for decision in decisions)
-        )
+        rows = ((upload, *decision) for decision in decisions)
+        self._db.executemany("insert into decisions values (?, ?, ?, ?, ?, ?)", rows)
+
+    def _one(self, query: str, *values: object) -> Any:
+        return self._db.execute(query, values).fetchone()
 
     def close(self, end: int) -> None:
         """Write the offset, the clock and the tallies; the caller commits."""
-        tallies = json.dumps(self._tallies, sort_keys=True)
-        values = (end, self.clock_ms, tallies)
+        values = (end, self.clock_ms, json.dumps(self._tallies, sort_keys=True))
         self._db.execute("update position set next_offset = ?, clock_ms = ?, tallies = ?", values)
 
 

@@ -5,6 +5,8 @@ catalogue's size, and hits that drift apart because the tempo is some percent of
 few hits: it is cheap to verify, and the verdict is the verification's.
 """
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -27,46 +29,37 @@ SLOPES = 12
 SLOPE_STEP = 0.005
 
 
-class Votes:
+class Votes(NamedTuple):
     """The hits of the window, in a ring, and their counts."""
 
-    def __init__(self) -> None:
-        self.frames: Longs = np.zeros(MOST_HITS, np.int64)  # of the upload
-        self.references: Longs = np.zeros(MOST_HITS, np.int64)  # frames of the catalogue
-        self.counts: Counts = np.zeros(SLOTS, np.int32)
-        self.span: Longs = np.zeros(2, np.int64)  # first and one past the last hit, counted since the beginning
+    frames: Longs  # (MOST_HITS,) of the upload
+    references: Longs  # (MOST_HITS,) frames of the catalogue
+    counts: Counts  # (SLOTS,) by cell
+    span: Longs  # (2,) first and one past the last hit, counted since the beginning
 
-    def add(self, frames: Longs, references: Longs, oldest: int) -> None:
-        """Count new hits, forget those of frames before `oldest`."""
-        _add(self.frames, self.references, self.counts, self.span, frames, references, oldest)
 
-    def enough(self, catalogue_frames: int) -> int:
-        """Hits that a candidate needs: three, or more where the density of chance hits asks for it."""
-        chance = (self.span[1] - self.span[0]) * (3 << CELL) / min(max(catalogue_frames, 1), SLOTS << CELL)
-        return max(FEWEST, int(np.ceil(chance + 3.0 * np.sqrt(chance))))
+def no_votes() -> Votes:
+    """Before the first hit."""
+    ring = np.zeros(MOST_HITS, np.int64)
+    return Votes(ring, ring.copy(), np.zeros(SLOTS, np.int32), np.zeros(2, np.int64))
 
-    def candidates(self, new: int, need: int, muted: Longs, most: int) -> Longs:
-        """Numbers of hits (of the last `new` ones) that stand in a crowd of at least `need`: the largest crowds first, at most `most`.
 
-        muted: (n, 2) ranges of catalogue frames, half-open, that are spoken for already.
-        """
-        found: Longs = _candidates(self.frames, self.references, self.counts, self.span, new, need, muted, most)
-        return found
+def enough(votes: Votes, catalogue_frames: int) -> int:
+    """Hits that a candidate needs: three, or more where the density of chance hits asks for it."""
+    chance = (votes.span[1] - votes.span[0]) * (3 << CELL) / min(max(catalogue_frames, 1), SLOTS << CELL)
+    return max(FEWEST, int(np.ceil(chance + 3.0 * np.sqrt(chance))))
 
-    def hit(self, number: int) -> tuple[int, int]:
-        """(frame of the upload, frame of the catalogue) of a hit."""
-        slot = number & (MOST_HITS - 1)
-        return int(self.frames[slot]), int(self.references[slot])
 
-    def slope(self, hit: int) -> float:
-        """The tempo that most hits around one agree with; the least deviation among equals."""
-        return float(_slope(self.frames, self.references, self.span, hit))
+def hit_of(votes: Votes, number: int) -> tuple[int, int]:
+    """(frame of the upload, frame of the catalogue) of a hit."""
+    slot = number & (MOST_HITS - 1)
+    return int(votes.frames[slot]), int(votes.references[slot])
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(
-    frames: Longs, references: Longs, counts: Counts, span: Longs, new_frames: Longs, new_references: Longs, oldest: int
-) -> None:
+def add(votes: Votes, new_frames: Longs, new_references: Longs, oldest: int) -> None:
+    """Count new hits, forget those of frames before `oldest`."""
+    frames, references, counts, span = votes
     mask = len(frames) - 1
     for i in range(len(new_frames)):
         if span[1] - span[0] == len(frames):
@@ -87,9 +80,12 @@ def _forget(frames: Longs, references: Longs, counts: Counts, span: Longs) -> No
 
 
 @numba.njit(cache=True, nogil=True)
-def _candidates(
-    frames: Longs, references: Longs, counts: Counts, span: Longs, new: int, need: int, muted: Longs, most: int
-) -> Longs:
+def candidates(votes: Votes, new: int, need: int, muted: Longs, most: int) -> Longs:
+    """Numbers of hits (of the last `new` ones) that stand in a crowd of at least `need`: the largest crowds first, at most `most`.
+
+    muted: (n, 2) ranges of catalogue frames, half-open, that are spoken for already.
+    """
+    frames, references, counts, span = votes
     mask = len(frames) - 1
     best = np.empty(most, np.int64)
     crowd = np.empty(most, np.int64)
@@ -98,10 +94,10 @@ def _candidates(
     for hit in range(max(span[1] - new, span[0]), span[1]):
         reference = references[hit & mask]
         cell = (reference - frames[hit & mask]) >> CELL
-        votes = 0
+        around = 0
         for near in range(cell - 1, cell + 2):
-            votes += counts[near & (SLOTS - 1)]
-        if votes < need or _inside(muted, reference):
+            around += counts[near & (SLOTS - 1)]
+        if around < need or _inside(muted, reference):
             continue
         known = False
         for i in range(count):
@@ -109,12 +105,12 @@ def _candidates(
         if known:
             continue
         place = count if count < most else count - 1
-        if count == most and crowd[place] >= votes:
+        if count == most and crowd[place] >= around:
             continue
-        while place > 0 and crowd[place - 1] < votes:
+        while place > 0 and crowd[place - 1] < around:
             best[place], crowd[place], cells[place] = best[place - 1], crowd[place - 1], cells[place - 1]
             place -= 1
-        best[place], crowd[place], cells[place] = hit, votes, cell
+        best[place], crowd[place], cells[place] = hit, around, cell
         count = min(count + 1, most)
     return best[:count]
 
@@ -128,7 +124,9 @@ def _inside(ranges: Longs, value: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _slope(frames: Longs, references: Longs, span: Longs, hit: int) -> float:
+def slope(votes: Votes, hit: int) -> float:
+    """The tempo that most hits around one agree with; the least deviation among equals."""
+    frames, references, _, span = votes
     mask = len(frames) - 1
     frame, reference = frames[hit & mask], references[hit & mask]
     agree = np.zeros(2 * SLOPES + 1, np.int64)

@@ -138,11 +138,7 @@ function choose(id) {
 
 async function listUploads() {
   const { uploads } = await ask("uploads");
-  const options = uploads.slice(0, 50).map((each) => new Option(`${each.upload} (${each.status})`, each.upload));
-  $("earlier").replaceChildren(new Option("uploads", ""), ...options);
-  const { references } = await ask("references");
-  const hours = references.reduce((sum, each) => sum + each.seconds, 0) / 3600;
-  $("against").textContent = references.length ? `held against ${references.length} references, ${hours.toFixed(1)} hours` : "";
+  $("earlier").replaceChildren(new Option("uploads", ""), ...uploads.slice(0, 50).map((each) => new Option(`${each.upload} (${each.status})`, each.upload)));
 }
 
 async function guarded(button, work) {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from copyright_detect import vote
-from copyright_detect.vote import CELL, SLOTS, Votes
+from copyright_detect.vote import CELL, SLOTS, add, candidates, enough, hit_of, no_votes, slope
 
 NOTHING = np.zeros((0, 2), np.int64)
 
@@ -15,64 +15,64 @@ def hits(*pairs):
 
 
 def crowd(votes, need=3, muted=NOTHING, most=10, new=1000):
-    return [votes.hit(hit) for hit in votes.candidates(new, need, muted, most)]
+    return [hit_of(votes, hit) for hit in candidates(votes, new, need, muted, most)]
 
 
 def test_counts_are_those_of_the_hits_in_the_window():
-    rng, votes, all_hits = np.random.default_rng(1), Votes(), []
+    rng, votes, all_hits = np.random.default_rng(1), no_votes(), []
     for now in range(0, 400, 10):
         new = [(now + int(rng.integers(10)), int(rng.integers(5000))) for _ in range(30)]
         new.sort()
-        votes.add(*hits(*new), now - 100)
+        add(votes, *hits(*new), now - 100)
         all_hits = [hit for hit in all_hits + new if hit[0] >= now - 100]
         expected = Counter(((reference - frame) >> CELL) % SLOTS for frame, reference in all_hits)
         assert {slot: int(n) for slot, n in enumerate(votes.counts) if n} == expected
 
 
 def test_a_candidate_has_a_crowd_of_its_offset():
-    votes = Votes()
-    votes.add(*hits((10, 1010), (50, 900), (60, 1061), (90, 1089)), 0)
+    votes = no_votes()
+    add(votes, *hits((10, 1010), (50, 900), (60, 1061), (90, 1089)), 0)
     assert crowd(votes) == [(10, 1010)]
     assert crowd(votes, need=4) == []
     assert crowd(votes, muted=np.array([[1000, 2000]])) == []
 
 
 def test_the_largest_crowds_come_first_and_no_more_than_asked():
-    votes = Votes()
+    votes = no_votes()
     small, large = [(i, 5000 + i) for i in range(4)], [(i, 9000 + i) for i in range(4, 12)]
-    votes.add(*hits(*small, *large), 0)
+    add(votes, *hits(*small, *large), 0)
     assert crowd(votes) == [(4, 9004), (0, 5000)]
     assert crowd(votes, most=1) == [(4, 9004)]
 
 
 def test_hits_beyond_what_is_remembered_push_out_the_oldest():
-    votes = Votes()
+    votes = no_votes()
     many = vote.MOST_HITS + 100
-    votes.add(np.arange(many), np.arange(many) + 7777, 0)
+    add(votes, np.arange(many), np.arange(many) + 7777, 0)
     assert votes.counts.sum() == vote.MOST_HITS == votes.span[1] - votes.span[0]
-    votes.add(*hits(), many)
+    add(votes, *hits(), many)
     assert not votes.counts.any()
 
 
 @pytest.mark.parametrize("tempo", [0.95, 0.98, 1.0, 1.02, 1.05])
 def test_the_slope_is_the_tempo_of_the_crowd(tempo):
-    votes, rng = Votes(), np.random.default_rng(2)
+    votes, rng = no_votes(), np.random.default_rng(2)
     line = [(t, int(round(50_000 + tempo * t))) for t in range(0, 200, 5)]
     noise = [(int(rng.integers(200)), int(rng.integers(49_900, 50_300))) for _ in range(30)]
-    votes.add(*hits(*sorted(noise + line)), 0)
-    newest = next(i for i in range(votes.span[1]) if votes.hit(i) == line[-1])
-    assert votes.slope(newest) == pytest.approx(tempo, abs=0.0101)
+    add(votes, *hits(*sorted(noise + line)), 0)
+    newest = next(i for i in range(votes.span[1]) if hit_of(votes, i) == line[-1])
+    assert slope(votes, newest) == pytest.approx(tempo, abs=0.0101)
 
 
 def test_more_chance_hits_ask_for_more_votes():
-    votes = Votes()
-    assert votes.enough(1_000_000) == 3
-    votes.add(np.zeros(20_000, np.int64), np.arange(20_000) * 5, 0)
-    assert votes.enough(100_000) > 10
+    votes = no_votes()
+    assert enough(votes, 1_000_000) == 3
+    add(votes, np.zeros(20_000, np.int64), np.arange(20_000) * 5, 0)
+    assert enough(votes, 100_000) > 10
 
 
 def test_a_catalogue_beyond_the_cells_brings_chance_no_further_down():
-    votes = Votes()
-    votes.add(np.zeros(30_000, np.int64), np.arange(30_000) * 500, 0)  # 97 h of catalogue
-    assert votes.enough(15_000_000) == votes.enough(SLOTS << CELL) > 3
-    assert len(votes.candidates(1000, votes.enough(15_000_000), NOTHING, 1000)) < 20
+    votes = no_votes()
+    add(votes, np.zeros(30_000, np.int64), np.arange(30_000) * 500, 0)  # 97 h of catalogue
+    assert enough(votes, 15_000_000) == enough(votes, SLOTS << CELL) > 3
+    assert len(candidates(votes, 1000, enough(votes, 15_000_000), NOTHING, 1000)) < 20

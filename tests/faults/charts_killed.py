@@ -4,8 +4,6 @@ Moments are counted everywhere a crash could tell: around each append, each comm
 and in the callbacks of a rebalance. The module warms the kernels when it is imported, so that a fork starts hot.
 """
 
-import os
-import signal
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from shared.bootstrap import Engines
 from shared.lake import Lake
 from shared.settings import Settings
 from tests.charts.conftest import NOW, as_batch, make_play, random_plays
+from tests.faults import moments
 
 RULES = Rules(daily_cap=2)
 PARTITIONS = 3
@@ -67,43 +66,16 @@ def count_all(home, clock, died=lambda: None):
         if number == 3:
             members.pop(0)[1].close()
         for _ in range(3):
-            poll(members)
+            moments.poll(members)
         cluster.close_all(engines, run, RULES)
     while not cluster.all_counted(engines, run):
-        poll(members)
+        moments.poll(members)
     cluster.close_all(engines, run, RULES)
     for _, subscription in members:
         subscription.close()
     engines.close()
 
 
-def poll(members):
-    for consumer, subscription in members:
-        for partition, received in subscription.poll(0).items():
-            consumer.take(partition, received)
-
-
 def strike(home, moment, report):
-    """Run `count_all` and die at the numbered moment (0: never, write how many there were)."""
-    seen = 0
-
-    def tick():
-        nonlocal seen
-        seen += 1
-        if seen == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    for owner, name in MOMENTS:
-        setattr(owner, name, ticking(getattr(owner, name), tick))
-    count_all(home, Clock(), tick)
-    Path(report).write_text(str(seen))
-
-
-def ticking(method, tick):
-    def ticks(*arguments, **named):
-        tick()
-        result = method(*arguments, **named)
-        tick()
-        return result
-
-    return ticks
+    """Run `count_all` and die at the numbered moment."""
+    moments.strike(MOMENTS, lambda died: count_all(home, Clock(), died), moment, report)

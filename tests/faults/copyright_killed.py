@@ -4,8 +4,6 @@ Moments are counted everywhere a crash could tell: around each append, in a tran
 commit, and in the callbacks of a rebalance. The module hears something when it is imported, so that a fork starts hot.
 """
 
-import os
-import signal
 import tempfile
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from shared.bootstrap import Engines
 from shared.clock import DEMO_NOW
 from shared.settings import Settings
 from tests.copyright_detect.uploads import Clock, cut_all, heard_whole, make_db, make_podcast, shuffled
+from tests.faults import moments
 
 PARTITIONS = 2
 LEASE_MS = 60_000
@@ -65,18 +64,12 @@ def hear_all(home, db, clock, messages, died=lambda: None):
         if number == 50:
             members.pop(0)[1].close()
         if number % 10 == 9:
-            poll(members)
+            moments.poll(members)
     while not all_heard(engines, run):
-        poll(members)
+        moments.poll(members)
     for _, subscription in members:
         subscription.close()
     engines.close()
-
-
-def poll(members):
-    for worker, subscription in members:
-        for partition, received in subscription.poll(0).items():
-            worker.take(partition, received)
 
 
 def all_heard(engines, run):
@@ -88,29 +81,8 @@ def all_heard(engines, run):
 
 
 def strike(home, db, moment, report):
-    """Run `hear_all` and die at the numbered moment (0: never, write how many there were)."""
-    seen = 0
-
-    def tick():
-        nonlocal seen
-        seen += 1
-        if seen == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    for owner, name in MOMENTS:
-        setattr(owner, name, ticking(getattr(owner, name), tick))
-    hear_all(home, db, Clock(), MESSAGES, tick)
-    Path(report).write_text(str(seen))
-
-
-def ticking(method, tick):
-    def ticks(*arguments, **named):
-        tick()
-        result = method(*arguments, **named)
-        tick()
-        return result
-
-    return ticks
+    """Run `hear_all` and die at the numbered moment."""
+    moments.strike(MOMENTS, lambda died: hear_all(home, db, Clock(), MESSAGES, died), moment, report)
 
 
 MESSAGES = plan()

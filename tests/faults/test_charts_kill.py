@@ -19,18 +19,12 @@ from shared.lake import Lake
 from shared.settings import Settings
 from tests.charts.conftest import NOW
 from tests.faults.charts_killed import LEASE_MS, RULES, Clock, count_all, strike
+from tests.faults.moments import dies
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "4"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
 processes = get_context("forkserver")
 processes.set_forkserver_preload(["tests.faults.charts_killed"])
-
-
-def dies(*arguments):
-    process = processes.Process(target=strike, args=tuple(map(str, arguments[:1])) + arguments[1:])
-    process.start()
-    process.join()
-    return process.exitcode
 
 
 def final_charts(home):
@@ -48,7 +42,7 @@ def final_charts(home):
 def unbroken(tmp_path_factory):
     """Home, number of moments, and the stream's result of a run that nothing interrupts."""
     home = tmp_path_factory.mktemp("unbroken")
-    assert dies(home, 0, str(home / "moments")) == 0
+    assert dies(processes, strike, str(home), 0, str(home / "moments")) == 0
     engines = Engines(Settings(home=home), Clock())
     result = streamed(Run("t", home), engines, RULES)
     assert result == recount(engines, Run("t", home), RULES)
@@ -61,7 +55,7 @@ def unbroken(tmp_path_factory):
 def test_killed_anywhere_and_rerun(tmp_path, unbroken, seed):
     home, moments, result = unbroken
     moment = random.Random(seed).randint(1, moments)
-    assert dies(tmp_path, moment, str(tmp_path / "moments")) == -signal.SIGKILL
+    assert dies(processes, strike, str(tmp_path), moment, str(tmp_path / "moments")) == -signal.SIGKILL
     count_all(tmp_path, Clock(NOW + LEASE_MS))  # the dead members' leases have run out
     engines = Engines(Settings(home=tmp_path), Clock())
     assert streamed(Run("t", tmp_path), engines, RULES) == result

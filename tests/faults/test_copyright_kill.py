@@ -14,18 +14,12 @@ import pytest
 from copyright_detect.worker import Run
 from tests.copyright_detect.uploads import Clock, make_db
 from tests.faults.copyright_killed import LATER, MESSAGES, PARTITIONS, hear_all, strike
+from tests.faults.moments import dies
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "3"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
 processes = get_context("forkserver")
 processes.set_forkserver_preload(["tests.faults.copyright_killed"])
-
-
-def dies(home, db, moment):
-    process = processes.Process(target=strike, args=(str(home), str(db), moment, str(home / "moments")))
-    process.start()
-    process.join()
-    return process.exitcode
 
 
 def tables(home):
@@ -55,7 +49,7 @@ def db(tmp_path_factory):
 def quiet(tmp_path_factory, db):
     """The number of moments, and the tables of a run that nothing interrupts."""
     home = tmp_path_factory.mktemp("quiet")
-    assert dies(home, db, 0) == 0
+    assert dies(processes, strike, str(home), str(db), 0, str(home / "moments")) == 0
     found = tables(home)
     assert [row[5] for part in found[::5] for row in part] == ["song 1"] * 3
     assert sorted(row[2] for part in found[2::5] for row in part) == ["complete", "complete", "running"]
@@ -67,6 +61,6 @@ def quiet(tmp_path_factory, db):
 def test_killed_anywhere_and_rerun(tmp_path, db, quiet, seed):
     moments, expected = quiet
     moment = random.Random(seed).randint(1, moments)
-    assert dies(tmp_path, db, moment) == -signal.SIGKILL
+    assert dies(processes, strike, str(tmp_path), str(db), moment, str(tmp_path / "moments")) == -signal.SIGKILL
     hear_all(tmp_path, db, Clock(LATER), MESSAGES)  # the dead members' leases have run out
     assert tables(tmp_path) == expected
