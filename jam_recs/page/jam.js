@@ -72,7 +72,7 @@ function say(message, wrong = false) {
 }
 
 function soon(_, frame) {
-  if (frame.type === "room" || $("status").textContent.startsWith("Connection")) say("");
+  if (frame.type === "room") say("");
   if (painting) return;
   painting = true;
   requestAnimationFrame(() => {

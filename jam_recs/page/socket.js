@@ -18,9 +18,11 @@ export class Seat {
   connect() {
     const url = new URL(`/jam-recs/rooms/${this.card.room}/socket`, location.href);
     url.protocol = url.protocol.replace("http", "ws");
+    this.heardAt = this.beatAt = performance.now();
     const socket = (this.socket = new WebSocket(url));
     socket.onopen = () => {
       this.say({ type: "hello", token: this.card.token, version: this.room?.version ?? 0 });
+      this.say({ type: "beat" }); // answered even when nothing was missed
       for (const ask of this.waiting.values()) this.say(ask);
     };
     socket.onmessage = (message) => socket === this.socket && this.hear(JSON.parse(message.data));
@@ -50,13 +52,17 @@ export class Seat {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame));
   }
 
-  beat() {
-    if (this.socket && performance.now() - this.heardAt > SILENT_MS) this.socket.close(); // a dead line does not say so
+  beat() { // in a hidden tab once a minute
+    const now = performance.now(), answered = this.heardAt >= this.beatAt;
+    if (this.socket && !answered && now - this.beatAt > SILENT_MS) this.socket.close(); // a dead line does not say so
+    if (answered) this.beatAt = now;
     this.say({ type: "beat" });
   }
 
   hear(frame) {
     this.heardAt = performance.now();
+    if (this.tries) this.said("");
+    this.tries = 0;
     if (frame.type === "reset") this.room = null; // the server's log never had this version
     if (frame.type === "resync") this.waiting.forEach((ask) => this.say(ask)); // answers were dropped too
     if (["beat", "resync", "reset"].includes(frame.type)) return;
@@ -69,7 +75,6 @@ export class Seat {
       this.socket.close();
       return;
     }
-    this.tries = 0;
     if (frame.member === this.card.member) this.answered(frame.seq);
     this.painted(this.room, frame);
   }
