@@ -20,7 +20,7 @@ from tests.browser.conftest import FLAGS
 from tests.browser.test_jam_recs_page import Person
 from tests.jam_recs.home import publish
 
-LOADS = {"tiny": (3, 40, 0.3), "small": (100, 500, 5), "full": (500, 2_000, 10)}
+LOADS = {"tiny": (3, 40, 0.3), "small": (100, 500, 5), "full": (500, 2_000, 8)}
 """Rooms of six, wishes a second, seconds."""
 LOGGED = {"tiny": 50, "small": 2_000, "full": 20_000}
 VOTES = {"tiny": 5, "small": 100, "full": 300}
