@@ -14,11 +14,15 @@ def picture(title: str, result: dict[str, Any], column: str, seconds: Any) -> st
     `seconds` writes a duration for a person. Ours are those whose names begin with «ours» or «linernotes».
     """
     rows = []
+    heads = {
+        row["contestant"].partition(": ")[0] for row in result["rows"]
+    }  # «normal: ours», «normal: greedy»: one of them
     for row in result["rows"]:
         text = seconds(row["median_s"]) if column == "median" else str(row.get("show", {}).get(column, ""))
         value = row["median_s"] if column == "median" else number(text)
         if value is not None:
-            rows.append((row["contestant"].split(": ")[-1], value, text.split(" (")[0]))
+            name = row["contestant"].partition(": ")[2] if len(heads) == 1 else row["contestant"]
+            rows.append((name or row["contestant"], value, text.split(" (")[0]))
     ours = frozenset(name for name, _, _ in rows if name.startswith(("ours", "linernotes")))
     return row_plot(title, sorted(rows, key=lambda row: (row[0] not in ours, row[1], row[0])), ours)
 
