@@ -464,7 +464,7 @@ async def open_loop(port, texts, count):
 
     async def ask(due, text):
         reader, writer = await idle.get()
-        writer.write(f"GET /autocomplete/suggest?q={quote(text)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        writer.write(f"GET /autocomplete/suggest?q={quote(text)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         await reader.readexactly(length)
