@@ -1,13 +1,14 @@
 """Reading the ledger: balances, audit records and sums; beside the writers (WAL), or inside a transaction of one."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shared.errors import BadInput, CheckFailed, LinerError, NotFound
+from shared.errors import CheckFailed, NotFound
+from shared.sqlite import explained
 
+REMEDY = "no ledger, or a damaged one: restore the file"
 SUMS = """select campaign, sum(micros * (kind = 'budget')), sum(micros * ((kind = 'reserve') - (kind in ('spend', 'release')))),
        sum(micros * (kind = 'spend'))
 from audit group by campaign"""
@@ -41,7 +42,7 @@ class Books:
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds, all of one state of the file."""
-        with self._lock, explained(self.path):
+        with self._lock, explained(self.path, REMEDY):
             return self._connection.execute(sql, values).fetchall()
 
     def balances(self) -> list[Balance]:
@@ -93,19 +94,3 @@ class Books:
         if broken:
             raise CheckFailed(f"{self.path}: balances and audit disagree: {broken}; stop spending and restore the file")
         return int(self.rows("select count(*) from audit")[0][0])
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection that waits for its turn, whatever thread uses it, and begins transactions only when told."""
-    return sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours."""
-    try:
-        yield
-    except (sqlite3.OperationalError, sqlite3.IntegrityError) as error:
-        raise LinerError(f"{path}: {error}; nothing of this moved, what was committed before stands") from error
-    except sqlite3.DatabaseError as error:
-        raise BadInput(f"{path}: {error}; no ledger, or a damaged one: restore the file") from error

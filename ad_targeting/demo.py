@@ -1,7 +1,6 @@
 """What `liner ad-targeting demo`, `simulate` and `frontier` show."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,9 @@ def demo(slots: int, campaigns: int, seed: int, as_json: bool) -> None:
     if not as_json:
         print_day(day, "normal", report)
     points = draw_frontier(day, seed)
-    files = write(home, points)
+    files = home / "frontier.svg", home / "frontier.json"
+    files[0].write_text(frontier_svg(points))
+    files[1].write_text(json.dumps(to_json(points), allow_nan=False))
     best = f.summary(points)["beats_fill_all"]
     kappa = best.setting if best else 0.0
     policy = publish(opened.settings.home, day.market, day.yesterday, report["shadow"], 0.0, kappa)
@@ -117,14 +118,6 @@ def print_frontier(points: dict[str, list[f.Point]]) -> None:
     for level, found in summary["equal_retention"].items():
         reserve, cap = ("–" if found[key] is None else f"{found[key]:+.1%}" for key in ("over_reserve", "over_cap"))
         print(f"at {level}: ours earns {reserve} over the best single reserve, {cap} over a cap on ads an hour")
-
-
-def write(home: Path, points: dict[str, list[f.Point]]) -> list[Path]:
-    """Write the frontier as SVG and JSON under `home`."""
-    files = {"frontier.svg": frontier_svg(points), "frontier.json": json.dumps(to_json(points), allow_nan=False)}
-    for name, text in files.items():
-        (home / name).write_text(text)
-    return [home / name for name in files]
 
 
 def frontier_svg(points: dict[str, list[f.Point]]) -> str:

@@ -111,13 +111,14 @@ def summary(points: dict[str, list[Point]]) -> dict[str, Any]:
     levels = {}
     for gain in (0.02, 0.04, 0.06, 0.08):
         ours_at, reserve, cap = (revenue_at(points[name], fill.retention + gain) for name in (OURS, RESERVE, CAP))
-        over = {
-            "over_reserve": ours_at and reserve and ours_at / reserve - 1,
-            "over_cap": ours_at and cap and ours_at / cap - 1,
-        }
+        over = {"over_reserve": _over(ours_at, reserve), "over_cap": _over(ours_at, cap)}
         levels[f"+{100 * gain:.0f} points"] = {"revenue": ours_at and ours_at / fill.revenue, **over}
     best = max(better, key=lambda point: point.revenue, default=None)
     return {"beats_fill_all": best, "equal_retention": levels}
+
+
+def _over(one: float | None, other: float | None) -> float | None:
+    return one and other and one / other - 1
 
 
 def revenue_at(points: list[Point], retention: float) -> float | None:

@@ -15,13 +15,15 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ad_targeting.books import Balance, Books, connect, explained
+from ad_targeting.books import REMEDY, Balance, Books
 from shared.clock import Clock
 from shared.errors import BadInput, NotFound
+from shared.sqlite import connect, explained, transaction
 
 MAX_MICROS = (1 << 53) - 1  # beyond it a browser, a Lua script or a float64 would round money
+WAIT_S = 60  # sixteen writers take turns
 RESERVATION_MS = 600_000  # the longest break, a pause in a tunnel, and a late report of it
 SCHEMA = """
 create table if not exists accounts (
@@ -93,9 +95,8 @@ class Ledger:
     def __init__(self, path: Path, clock: Clock) -> None:
         """path: need not exist yet; clock: the server's, which alone says what has ended (devices' clocks are skewed)."""
         self.path, self._clock, self._lock = path, clock, RLock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection, reader = connect(path), connect(path)
-        with explained(self.path):
+        self._connection, reader = connect(path, WAIT_S), connect(path, WAIT_S)
+        with explained(self.path, REMEDY):
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
             if not self._connection.execute("select 1 from sqlite_master where name = 'audit'").fetchone():
@@ -160,10 +161,10 @@ class Ledger:
     def _settle(self, report: Report, now: int) -> Outcome:
         decision, slot, played = report
         query = "select campaign, micros, state, until_ms from reservations where decision = ? and slot = ?"
-        row = self._row(query, decision, slot)
-        if row is None:
+        rows = self.inside.rows(query, decision, slot)
+        if not rows:
             return Outcome.UNKNOWN
-        campaign, micros, state, until = row
+        campaign, micros, state, until = rows[0]
         if state != "reserved":
             return Outcome.REPEATED if state == ("spent" if played else "released") else Outcome.LATE
         late = until <= now
@@ -207,14 +208,10 @@ class Ledger:
         self._execute("insert into audit values (null, ?, ?, ?, ?, ?, ?)", *row)
 
     def _balance(self, campaign: int) -> Balance:
-        row = self._row("select campaign, budget, reserved, spent from accounts where campaign = ?", campaign)
-        if row is None:
+        rows = self.inside.rows("select campaign, budget, reserved, spent from accounts where campaign = ?", campaign)
+        if not rows:
             raise NotFound(f"campaign {campaign}: has no account; set its budget first")
-        return Balance(*row)
-
-    def _row(self, sql: str, *values: object) -> tuple[Any, ...] | None:
-        found: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
-        return found
+        return Balance(*rows[0])
 
     def _execute(self, sql: str, *values: object) -> None:
         self._connection.execute(sql, values)
@@ -222,17 +219,12 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[int]:
         """All or nothing, one writer at a time; yields the time at which it holds the lock. Inside another it is part of that."""
-        with self._lock, explained(self.path):
+        with self._lock, explained(self.path, REMEDY):
             if self._connection.in_transaction:
                 yield self._clock()
                 return
-            self._connection.execute("begin immediate")
-            try:
+            with transaction(self._connection):
                 yield self._clock()
-                self._connection.execute("commit")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("rollback")
 
 
 def check_micros(field: str, micros: int) -> None:

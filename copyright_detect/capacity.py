@@ -21,7 +21,7 @@ class Assumptions:
     decode: float = field(default=280, metadata={"meaning": "decoding, × real time"})
     listen: float = field(default=900, metadata={"meaning": "peaks and keys, × real time"})
     match_us: float = field(
-        default=150, metadata={"meaning": "looking up a second of upload in an hour of catalogue, in µs"}
+        default=540, metadata={"meaning": "looking up a second of upload in an hour of catalogue, in µs"}
     )
     megabytes_an_hour: float = field(default=8.4, metadata={"meaning": "index of an hour of catalogue, in MB"})
     false_alarms: float = field(default=1, metadata={"meaning": "false alarms to be expected in 1,000 h of upload"})

@@ -6,21 +6,10 @@ who has heard nearly everything) the list is filled from what is popular where t
 failure.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
-
-POPULAR = -1
-
-
-class Lists(NamedTuple):
-    """Lists of n users; rows end with -1 where not even the popular ones suffice."""
-
-    recordings: NDArray[np.int32]  # [n, length]
-    scores: NDArray[np.float32]  # [n, length] 0 for a popular one
-    popular: NDArray[np.bool_]  # [n, length] whether it came from the popular ones
 
 
 @njit(cache=True, nogil=True)

@@ -17,7 +17,7 @@ class Assumptions:
     record: float = field(default=250, metadata={"meaning": "one op in the log", "unit": "B"})
     deliveries: float = field(default=12e3, metadata={"meaning": "events a core delivers a second, durable first"})
     refill_ms: float = field(default=3, metadata={"meaning": "a refill: 8 members, pool of 2,000"})
-    join_ms: float = field(default=40, metadata={"meaning": "a join: exact product with every track"})
+    join_ms: float = field(default=40, metadata={"meaning": "a join: product with every track, in ms of a core"})
     tracks: float = field(default=100e6, metadata={"meaning": "tracks in the catalogue"})
     joinable: float = field(default=1e6, metadata={"meaning": "of which a party is offered the best known"})
     factors: float = field(default=64, metadata={"meaning": "numbers in a vector"})
@@ -42,7 +42,7 @@ def estimate(a: Assumptions) -> list[Line]:
         Line("wishes a second", wishes, "/s", "sockets × wishes a minute / 60"),
         Line("events a second", events, "/s", "wishes, and an end and a refill a track"),
         Line("deliveries a second", events * a.members, "/s", "events × members: everybody is told everything"),
-        Line("log a day at this rate", events * a.record * 86_400, "B", "events × bytes × seconds of a day"),
+        Line("written to logs a day", events * a.record * 86_400, "B", "events × bytes × seconds; kept: one state a live room"),
         Line("joins a second", joins, "/s", "sockets / stay"),
         Line("refills a second", refills, "/s", "a join, a leave, a track, every tenth wish"),
         Line("cores for fan-out", fan_out, "cores", "deliveries / what a core delivers"),

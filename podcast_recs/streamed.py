@@ -20,9 +20,22 @@ GROUP_MEMORY_H = 48.0
 PRIOR_SHOWN = 20.0
 LATELY = 20
 LEARNING = 0.02
-COUNTED = 22
-"""Columns that every log has; a news file brings the rest."""
-WITH_NEWS = 7
+COLUMNS = (
+    *("rate, .5 h", "rate, 4 h", "rate, 24 h", "rate ever"),  # 0–3
+    *("clicked, .5 h", "clicked, 4 h", "clicked, 24 h", "shown, .5 h", "shown, 4 h", "shown, 24 h"),  # 4–9, logarithms
+    *("shown ever", "clicked ever", "hours since first shown", "hours since last shown"),  # 10–13, logarithms
+    *("taste beyond its viewers", "taste"),  # 14, 15
+    *("shown to this user before", "clicked by this user before", "in the history"),  # 16–18
+    *("length of the history", "visits", "shown together"),  # 19–21: of the impression as a whole
+)
+"""What is known of a shown item, by column; every log has these."""
+NEWS_COLUMNS = (
+    *("rate of the category", "rate of the subcategory"),  # 22, 23
+    *("share of the category in the history", "share of the subcategory in the history"),  # 24, 25
+    *("likeness to the history", "likeness to the nearest of it lately", "words clicked these days"),  # 26–28
+)
+"""What a news file adds."""
+COUNTED, WITH_NEWS = len(COLUMNS), len(NEWS_COLUMNS)
 ABSOLUTE = 3
 """Of the counted columns the last few are of the impression as a whole: no use beside their own mean."""
 

@@ -34,6 +34,14 @@ def human_bytes(count: float) -> str:
     raise AssertionError("unreachable: PB returns")
 
 
+def human_seconds(value: float) -> str:
+    """A duration for a person: `1.23 ms`."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"
+
+
 def progress(items: Sequence[T] | Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """Iterate with a progress bar on standard error; silent when that is no terminal."""
     if not sys.stderr.isatty():

@@ -7,14 +7,15 @@ is still the one at which the batch began. Whoever finds another one drops its m
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from shared.bootstrap import Engines
-from shared.errors import BadInput, Conflict, LinerError, NotFound
+from shared.errors import Conflict, NotFound
+from shared.sqlite import connect, explained, transaction
 
 R = TypeVar("R", bound="Run")
 
@@ -60,8 +61,7 @@ class PartitionFile:
         """folder: where the partitions of a run lie; it need not exist yet."""
         self.partition = partition
         self.path = Path(folder) / f"partition-{partition:04d}.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._connection = connect(self.path)
         with self._errors():
             for pragma in (f"page_size = {self.page_bytes}", "journal_mode = wal", "synchronous = full"):
                 self._connection.execute(f"pragma {pragma}")
@@ -83,23 +83,10 @@ class PartitionFile:
     @contextmanager
     def _transaction(self, begin: int) -> Iterator[sqlite3.Connection]:
         """All or nothing; Conflict when the state is not at offset `begin`."""
-        with self._errors():
-            self._connection.execute("begin immediate")
-            try:
-                if (found := self.next_offset()) != begin:
-                    message = f"{self.path}: at offset {found}, not {begin}"
-                    raise Conflict(f"{message}: another consumer was here; reload")
-                yield self._connection
-                self._connection.execute("commit")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("rollback")
+        with self._errors(), transaction(self._connection) as connection:
+            if (found := self.next_offset()) != begin:
+                raise Conflict(f"{self.path}: at offset {found}, not {begin}: another consumer was here; reload")
+            yield connection
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise LinerError(f"{self.path}: {error}; what was committed before still stands") from error
-        except sqlite3.DatabaseError as error:
-            raise BadInput(f"{self.path}: {error}; delete it: the log makes it again") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        return explained(self.path, "delete it: the log makes it again")

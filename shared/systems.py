@@ -9,6 +9,18 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
+ORDER = (
+    "discover_weekly",
+    "podcast_recs",
+    "autocomplete",
+    "copyright_detect",
+    "ad_targeting",
+    "jam_recs",
+    "charts",
+    "wrapped",
+)
+"""The eight, as the house lists them."""
+
 
 @dataclass(frozen=True)
 class System:
@@ -41,15 +53,5 @@ def load(target: str) -> Any:
 
 def installed() -> list[System]:
     """All systems of the entry-point group, in the order of the house."""
-    order = (
-        "discover_weekly",
-        "podcast_recs",
-        "autocomplete",
-        "copyright_detect",
-        "ad_targeting",
-        "jam_recs",
-        "charts",
-        "wrapped",
-    )
     found: list[System] = [point.load() for point in entry_points(group="linernotes.systems")]
-    return sorted(found, key=lambda system: order.index(system.name))
+    return sorted(found, key=lambda system: ORDER.index(system.name))

@@ -1,7 +1,8 @@
 """`liner tour`: every system's demo on one world, then one page that shows what each did.
 
-Each demo is a process of its own, so its seconds and its peak memory are its own. The page is one file without a script: the answer in a
-sentence, the last lines that the demo printed, and the pictures that it drew, which lie beside it under LINER_HOME.
+Each demo is a process of its own, so its seconds are its own, and so is its peak memory: that of its largest process. The page is one
+file without a script: the answer in a sentence, the last lines that the demo printed, and the pictures that it drew, which lie beside it
+under LINER_HOME.
 """
 
 import os

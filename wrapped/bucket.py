@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 
 from shared.clock import DAY_MS
 from shared.lake import read_shard, write_shard
-from shared.ports import Json
+from shared.ports import Json, partitions_of
 from wrapped.local_time import EARLIEST_MS, known_zone, local_time
 from wrapped.records import ARTISTS, GENRES, PLAYS, TRACKS
-from wrapped.shuffle import partitions_of, read_partition, write_partitions
+from wrapped.shuffle import read_partition, write_partitions
 
 ROWS_PER_BUCKET = 1_000_000
 LEAST_BUCKETS = 4

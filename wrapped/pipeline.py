@@ -25,13 +25,13 @@ import pyarrow as pa
 from shared.clock import Clock
 from shared.errors import CheckFailed
 from shared.lake import Dataset, Lake, Shard, read_shard, write_shard
-from shared.ports import Engine, Json
+from shared.ports import Engine, Json, partitions_of
 from wrapped.bucket import bucket_count, code_table
 from wrapped.local_time import year_days
 from wrapped.percentile import standings
 from wrapped.personality import personalities
 from wrapped.records import CALENDAR, PLAYS, TOP, YEARS
-from wrapped.shuffle import partitions_of, read_partition, write_partitions
+from wrapped.shuffle import read_partition, write_partitions
 from wrapped.steps import run_step
 from wrapped.year import COUNTED_MS, Calendar, Plays, Reviews, review
 

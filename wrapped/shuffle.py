@@ -15,16 +15,6 @@ import pyarrow as pa
 
 from shared.errors import BadInput, LinerError
 
-SPLITMIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-
-
-def partitions_of(keys: Any, partitions: int) -> Any:
-    """`shared.ports.partition_of` for a whole column: int64 [N] → int64 [N]."""
-    mixed = keys.astype(np.uint64) + SPLITMIX[0]
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * SPLITMIX[1]
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * SPLITMIX[2]
-    return ((mixed ^ (mixed >> np.uint64(31))) % np.uint64(partitions)).astype(np.int64)
-
 
 def write_partitions(path: str | Path, table: pa.Table, partition: Any, partitions: int) -> None:
     """Write `table` durably as `partitions` batches by `partition` (int64 [rows]); rows keep their order inside a batch."""

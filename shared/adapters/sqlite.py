@@ -8,7 +8,7 @@ out (a zombie) is told with its next poll that it lost them. Leases live in a fi
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
@@ -17,6 +17,7 @@ from time import monotonic, sleep
 from shared.clock import Clock
 from shared.errors import BadInput, LinerError, NotFound
 from shared.ports import Message, check_offset, check_partition, check_topic
+from shared.sqlite import connect, explained, transaction
 
 PARTITION_BITS = 40  # rowid = partition << 40 | offset
 LEASE_MS = 10_000
@@ -43,8 +44,7 @@ class _File:
     def __init__(self, path: Path, schema: str, synchronous: str = "full") -> None:
         self.path = path
         self._lock = Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._connection = connect(path)
         try:
             with self._errors():
                 self._connection.execute("pragma journal_mode = wal")
@@ -57,27 +57,15 @@ class _File:
     @contextmanager
     def transaction(self, kind: str = "immediate") -> Iterator[sqlite3.Connection]:
         """All or nothing, one at a time; `deferred` reads one state of the file without stopping writers."""
-        with self._lock, self._errors():
-            self._connection.execute(f"begin {kind}")
-            try:
-                yield self._connection
-                self._connection.execute("commit")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("rollback")
+        with self._lock, self._errors(), transaction(self._connection, kind) as connection:
+            yield connection
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise LinerError(f"{self.path}: {error}; what was committed before still stands") from error
-        except sqlite3.DatabaseError as error:
-            raise BadInput(f"{self.path}: {error}; restore the file or delete it") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        return explained(self.path, "restore the file or delete it")
 
 
 class SQLiteLog:

@@ -9,17 +9,9 @@ import re
 import tokenize
 from pathlib import Path
 
+from shared.systems import ORDER
+
 CORE, SYSTEM, SHARED = 800, 3_000, 5_000
-PACKAGES = (
-    "discover_weekly",
-    "podcast_recs",
-    "autocomplete",
-    "copyright_detect",
-    "ad_targeting",
-    "jam_recs",
-    "charts",
-    "wrapped",
-)
 SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
@@ -54,7 +46,7 @@ def core_path(package: Path) -> list[Path]:
 
 def main() -> None:
     """Print one line a package."""
-    for name in PACKAGES:
+    for name in ORDER:
         package = Path(name)
         core, whole = count(core_path(package)), count(list(package.rglob("*")))
         mark = "over budget" if core > CORE * 1.1 or whole > SYSTEM * 1.05 else ""

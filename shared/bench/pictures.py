@@ -3,22 +3,21 @@
 import re
 from typing import Any
 
+from shared.output import human_seconds
 from shared.svg import row_plot
 
 NUMBER = re.compile(r"[\d,]*\.?\d+")
 
 
-def picture(title: str, result: dict[str, Any], column: str, seconds: Any) -> str:
+def picture(title: str, result: dict[str, Any], column: str) -> str:
     """An SVG of `column` (`median`, or one that is shown), as recorded; the contestants that lack it are left out.
 
-    `seconds` writes a duration for a person. Ours are those whose names begin with «ours» or «linernotes».
+    Ours are those whose names begin with «ours» or «linernotes».
     """
-    rows = []
-    heads = {
-        row["contestant"].partition(": ")[0] for row in result["rows"]
-    }  # «normal: ours», «normal: greedy»: one of them
+    # «normal: ours», «normal: greedy»: what all begin with is the group's and not the contestant's
+    heads, rows = {row["contestant"].partition(": ")[0] for row in result["rows"]}, []
     for row in result["rows"]:
-        text = seconds(row["median_s"]) if column == "median" else str(row.get("show", {}).get(column, ""))
+        text = human_seconds(row["median_s"]) if column == "median" else str(row.get("show", {}).get(column, ""))
         value = row["median_s"] if column == "median" else number(text)
         if value is not None:
             name = row["contestant"].partition(": ")[2] if len(heads) == 1 else row["contestant"]

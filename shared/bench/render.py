@@ -21,6 +21,7 @@ from typing import Any
 from shared.bench.pictures import picture
 from shared.bench.run import RESULTS, machine_class
 from shared.errors import BadInput
+from shared.output import human_seconds
 
 REGION = re.compile(r"(<!-- (table|value|picture|command|recorded): (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -60,7 +61,7 @@ def _content(root: Path, kind: str, name: str, files: dict[Path, str]) -> str:
         return cell(load(root, group), contestant, column)
     if kind == "picture":
         file, group, column, title = name.split("; ")
-        files[root / file] = picture(title, load(root, group), column, seconds)
+        files[root / file] = picture(title, load(root, group), column)
         return f"![{title}]({file})"
     if kind == "recorded":
         return "\n```\n" + (results_folder(root) / f"{name}.txt").read_text().rstrip() + "\n```\n"
@@ -97,8 +98,8 @@ def table(result: dict[str, Any]) -> str:
     for row in rows:
         cells = [
             row["contestant"],
-            seconds(row["median_s"]),
-            seconds(row["iqr_s"]),
+            human_seconds(row["median_s"]),
+            human_seconds(row["iqr_s"]),
             f"{row['median_s'] / rows[0]['median_s']:.2f}",
         ]
         lines.append(
@@ -122,7 +123,7 @@ def quality_table(result: dict[str, Any]) -> str:
             continue
         low, high = found["ndcg@100_ci"]
         measures = " | ".join(f"{found[measure]:.4f}" for measure in ("recall@20", "recall@50", "ndcg@100"))
-        times = " | ".join(seconds(found[time]) for time in ("fit_s", "score_s"))
+        times = " | ".join(human_seconds(found[time]) for time in ("fit_s", "score_s"))
         lines.append(f"| {name} | {measures} | {low:.4f} – {high:.4f} | {found['coverage']:.3f} | {times} |")
     shape = f"{result['users']:,} users × {result['items']:,} items, {result['interactions']:,} pairs"
     tested = f"{result['tested_users']:,} held-out users, counted once a seed"
@@ -138,12 +139,4 @@ def cell(result: dict[str, Any], contestant: str, column: str) -> str:
     row = next((row for row in result["rows"] if row["contestant"] == contestant), None)
     if row is None:
         raise BadInput(f"{result['group']}: no contestant {contestant!r}")
-    return seconds(row["median_s"]) if column == "median" else str(row.get("show", {})[column])
-
-
-def seconds(value: float) -> str:
-    """A duration for a person: `1.23 ms`."""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= scale:
-            return f"{value / scale:.3g} {unit}"
-    return f"{value / 1e-9:.3g} ns"
+    return human_seconds(row["median_s"]) if column == "median" else str(row.get("show", {})[column])

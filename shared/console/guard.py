@@ -3,6 +3,7 @@
 - A body over MAX_BODY_BYTES ends with 413, by its header or, when it comes in chunks without one, by counting.
 - A browser that another site's page made send something (its Origin is not this host) gets 403: this is what keeps a page on the
   internet from acting on a server that only listens on loopback. What is no browser sends no Origin.
+- A name on the internet that was made to resolve to this machine is refused while only this machine can reach the server.
 - Every answer has headers that make the browser hold «nothing from another origin».
 - It is counted and logged by its route, never by its path: paths hold user ids.
 """
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from fastapi import HTTPException
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
@@ -86,3 +88,11 @@ def welcome(scope: Scope) -> bool:
     if origin is None or scope.get("method") in SAFE:
         return True
     return urlsplit(origin).netloc == headers.get("host")
+
+
+def for_names_of(host: str, app: ASGIApp) -> ASGIApp:
+    """`app`, which answers only to this machine's names when only this machine can reach it.
+
+    Without that, a page on the internet could have its own name resolve to 127.0.0.1 and talk to the console as to itself.
+    """
+    return TrustedHostMiddleware(app, ["127.0.0.1", "localhost"]) if host in ("127.0.0.1", "localhost") else app

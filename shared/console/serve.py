@@ -21,19 +21,11 @@ def serve(arguments: argparse.Namespace, only: str | None = None, page: str = ""
     return 0
 
 
-def for_names_of(host: str, app: Any) -> Any:
-    """`app`, which answers only to this machine's names when only this machine can reach it.
-
-    Without that, a page on the internet could have its own name resolve to 127.0.0.1 and talk to the console as to itself.
-    """
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-    return TrustedHostMiddleware(app, ["127.0.0.1", "localhost"]) if host in ("127.0.0.1", "localhost") else app
-
-
 def run_app(app: Any, host: str, port: int, connections: int = 512) -> None:
     """uvicorn with bounded connections, headers and frames, and no access log: paths hold personal data."""
     import uvicorn
+
+    from shared.console.guard import for_names_of
 
     uvicorn.run(
         for_names_of(host, app),

@@ -63,31 +63,34 @@ def test_why_a_campaign_may_not_play(campaigns, request_, reason):
     assert fits.py_func(campaigns, 0, request_) == reason
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), max_size=12), st.integers(1, 4))
-def test_offers_in_any_order_end_in_the_best_of_each_group(rows, slots):
+def offered(rows, slots):
+    """Values and ads of a break to which (group, value) were offered in this order."""
     group = np.array([at for at, _ in rows], np.int64)
     ads, values, taken = np.empty(4, np.int64), np.empty(4), 0
     for ad, (_, value) in enumerate(rows):
         taken = offer(ads, values, taken, slots, ad, float(value), group)
+    return values[:taken], ads[:taken]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), max_size=12), st.integers(1, 4))
+def test_offers_in_any_order_end_in_the_best_of_each_group(rows, slots):
+    values, ads = offered(rows, slots)
     best = {}
     for ad, (at, value) in enumerate(rows):
         if at not in best or value > best[at][0]:
             best[at] = (value, ad)
     expected = sorted(best.values(), key=lambda row: (-row[0], row[1]))[:slots]
-    assert list(zip(values[:taken], ads[:taken], strict=True)) == expected
+    assert list(zip(values, ads, strict=True)) == expected
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), max_size=8), st.integers(1, 4))
 def test_no_break_with_competitors_apart_is_worth_more(rows, slots):
-    group = np.array([at for at, _ in rows], np.int64)
-    ads, values, taken = np.empty(4, np.int64), np.empty(4), 0
-    for ad, (_, value) in enumerate(rows):
-        taken = offer(ads, values, taken, slots, ad, float(value), group)
+    values, _ = offered(rows, slots)
     every = (chosen for size in range(slots + 1) for chosen in combinations(rows, size))
     apart = (chosen for chosen in every if len({at for at, _ in chosen}) == len(chosen))
-    assert values[:taken].sum() == max(sum(value for _, value in chosen) for chosen in apart)
+    assert values.sum() == max(sum(value for _, value in chosen) for chosen in apart)
 
 
 def test_inventory_of_one_category_fills_one_slot():

@@ -12,6 +12,14 @@ from shared.settings import Settings
 from tests.jam_recs.home import publish
 
 
+def full(view):
+    return view.now and len(view.queue) >= WANT - 1
+
+
+def without(track):
+    return lambda view: track not in [item.track.track_id for item in view.queue]
+
+
 @pytest.fixture
 def published(tmp_path):
     """A home with a catalogue."""
@@ -25,7 +33,7 @@ def test_the_queue_refills_for_both_and_leaves_the_next_two(served, published):
         body = {"invite": ann["invite"], "name": "Ben", "user_id": 1}
         ben = await house.post(f"/rooms/{ann['room']}/members", body)
         async with house.guests([ann]) as (host,):
-            alone = await host.until(lambda view: view.now and len(view.queue) >= WANT - 1)
+            alone = await host.until(full)
             assert {item.served for item in alone.queue} == {ann["member"]}
             async with house.guests([ben]):
                 both = await host.until(
@@ -55,7 +63,7 @@ def test_what_a_newcomer_may_not_hear_leaves_the_queue(served, published):
     async def test(house):
         ann = await house.post("/rooms", {"name": "Ann", "user_id": 0})
         async with house.guests([ann]) as (host,):
-            view = await host.until(lambda view: view.now and len(view.queue) >= WANT - 1)
+            view = await host.until(full)
             veto = view.queue[0].track.artist_id
             body = {"invite": ann["invite"], "name": "Ben", "user_id": 0, "vetoed_artists": [veto]}
             async with house.guests([await house.post(f"/rooms/{ann['room']}/members", body)]):
@@ -69,12 +77,11 @@ def test_an_up_vote_on_a_pick_outlives_the_next_refill(served, published):
     async def test(house):
         card = await house.post("/rooms", {"name": "Ann", "user_id": 2})
         async with house.guests([card]) as (host,):
-            view = await host.until(lambda view: view.now and len(view.queue) >= WANT - 1)
+            view = await host.until(full)
             liked, unloved = view.queue[6].item, view.queue[7]
             await host.wish(type="vote", item=liked, vote=1)
             await host.wish(type="vote", item=unloved.item, vote=-1)
-            track = unloved.track.track_id
-            view = await host.until(lambda view: track not in [item.track.track_id for item in view.queue])
+            view = await host.until(without(unloved.track.track_id))
             assert {item.item: item.up for item in view.queue}[liked] == (card["member"],)
 
     served(test, published)
@@ -84,7 +91,7 @@ def test_an_unknown_track_is_refused_and_a_newcomer_without_history_is_served(se
     async def test(house):
         card = await house.post("/rooms", {"name": "New"})
         async with house.guests([card]) as (host,):
-            view = await host.until(lambda view: view.now and len(view.queue) >= WANT - 1)
+            view = await host.until(full)
             assert len({item.track.track_id for item in view.queue}) == len(view.queue)
             assert (await host.wish(type="add", track_id=10**6)).code == "no_such_track"
 
@@ -95,11 +102,10 @@ def test_a_down_vote_on_a_pick_is_a_veto_for_this_party(served, published):
     async def test(house):
         card = await house.post("/rooms", {"name": "Ann", "user_id": 2})
         async with house.guests([card]) as (host,):
-            view = await host.until(lambda view: view.now and len(view.queue) >= WANT - 1)
+            view = await host.until(full)
             unloved = view.queue[5]
             await host.wish(type="vote", item=unloved.item, vote=-1)
-            track = unloved.track.track_id
-            await host.until(lambda view: track not in [item.track.track_id for item in view.queue])
+            await host.until(without(unloved.track.track_id))
 
     served(test, published)
 

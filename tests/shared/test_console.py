@@ -6,8 +6,7 @@ from starlette.testclient import WebSocketDenialResponse
 
 from shared.bootstrap import Engines
 from shared.console.app import build_app
-from shared.console.guard import MAX_BODY_BYTES
-from shared.console.serve import for_names_of
+from shared.console.guard import MAX_BODY_BYTES, for_names_of
 from shared.settings import Settings
 
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import BadInput, CheckFailed
-from shared.ports import partition_of
+from shared.ports import partition_of, partitions_of
 from wrapped.local_time import local_time, year_days, zone_named
 from wrapped.percentile import percent, standings
 from wrapped.personality import AXES, NAMES, formula, personalities
-from wrapped.shuffle import partitions_of, read_partition, write_partitions
+from wrapped.shuffle import read_partition, write_partitions
 
 ZONES = (
     "UTC",
