@@ -92,6 +92,7 @@ class Server:
         if len(self.rooms.rooms) >= MAX_ROOMS:
             raise LinerError(f"this server holds {MAX_ROOMS:,} rooms; start another with its own LINER_HOME")
         _accept(await self.ask(name, member, Create(profile, rights)))
+        self.rooms.rooms[name].seen_ms[member] = self.monotonic_ms()
 
     def track(self, track_id: int) -> Track:
         """What the catalogue knows of a track, NotFound for an unknown one; where none is published, tracks are mere numbers."""

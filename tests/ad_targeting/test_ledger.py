@@ -8,9 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ad_targeting.books import Balance, explained
+from ad_targeting.books import Balance
 from ad_targeting.ledger import MAX_MICROS, RESERVATION_MS, Booking, Charge, Ledger, Outcome, Report
 from shared.errors import BadInput, CheckFailed, LinerError, NotFound
+from shared.sqlite import explained
 
 USER, DAY = 5, 20_000
 
@@ -174,7 +175,7 @@ def test_the_highest_budget_can_be_spent_to_the_micro(ledger):
 
 def test_the_schema_itself_refuses_an_overspend(ledger):
     ledger.set_budgets({1: 10})
-    with pytest.raises(LinerError, match="CHECK constraint"), explained(ledger.path):
+    with pytest.raises(LinerError, match="CHECK constraint"), explained(ledger.path, "restore it"):
         ledger._connection.execute("update accounts set spent = 11")
 
 
