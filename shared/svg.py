@@ -147,7 +147,7 @@ def _page(
             *lines,
             f'<line class="axis" x1="{LEFT}" x2="{side}" y1="{floor}" y2="{floor}"/>',
             *marks,
-            f'<text class="title" x="{side}" y="24" text-anchor="end">{keys}</text>',
+            f'<text x="{side}" y="37" text-anchor="end">{keys}</text>',  # below the title: names of series are long
             f'<text x="{(LEFT + side) / 2:.1f}" y="{HEIGHT - 10}" text-anchor="middle">{escape(x.label)}</text>',
             f'<text transform="translate(14 {(TOP + floor) / 2:.1f}) rotate(-90)" text-anchor="middle">{escape(y.label)}</text>',
             "</svg>\n",
