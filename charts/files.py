@@ -40,6 +40,8 @@ SPELLINGS = {
 }
 REQUIRED = ("event_id", "user_id", "track_id", "artist_ids", "country", "started_at", "played_ms", "tier")
 SCROBBLE = ("artist_ids", "track", "started_at")
+IDS = {"event_id": "events", "user_id": "users", "track_id": "tracks", "artist_ids": "artists"}
+"""Columns that are numbered where they hold texts, and what those are the texts of."""
 TIER_CODES = {name: code for code, name in enumerate(TIERS)} | {"premium": 0, "ad": 1, "ad-funded": 1, "free": 1}
 WHOLE = r"^-?[0-9]{1,18}$"
 PLAIN_WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
@@ -50,12 +52,11 @@ SHORTEST_COUNTED_MS = 30_000
 
 @dataclass(frozen=True)
 class Input:
-    """Plays as one batch; rows of a CSV file that did not fit its header; the text of numbered ids, by their number."""
+    """Plays as one batch; rows of a CSV file that did not fit its header; where ids were texts, the texts by their number (keys of IDS)."""
 
     plays: pa.RecordBatch
     unreadable_rows: int
-    artists: pa.Array | None
-    events: pa.Array | None
+    texts: dict[str, pa.Array]
 
 
 def read_files(path: str | Path) -> Input:
@@ -161,9 +162,11 @@ def _to_plays(tables: list[pa.Table], broken: int) -> Input:
     moments = [_moments(table["started_at"].combine_chunks(), scrobbles) for table in tables]
     if scrobbles:
         tables = [_as_plays(table, moment) for table, moment in zip(tables, moments, strict=True)]
-    events, event_names = _numbered([table["event_id"].combine_chunks() for table in tables])
     credits = [_lists(table["artist_ids"].combine_chunks()) for table in tables]
-    artists, artist_names = _numbered([values for _, values in credits])
+    ids = {name: [table[name].combine_chunks() for table in tables] for name in IDS}
+    numbered = {
+        name: _numbered(parts) for name, parts in (ids | {"artist_ids": [values for _, values in credits]}).items()
+    }
     lengths = np.concatenate([lengths for lengths, _ in credits])
     track_ms = [
         table["track_ms"] if "track_ms" in table.column_names else pa.chunked_array([pa.nulls(table.num_rows)])
@@ -171,10 +174,8 @@ def _to_plays(tables: list[pa.Table], broken: int) -> Input:
     ]
     offsets = pa.array(np.append(0, np.cumsum(np.maximum(lengths, 0))).astype(np.int32))
     columns = {
-        "event_id": events,
-        "user_id": _numbered([table["user_id"].combine_chunks() for table in tables])[0],
-        "track_id": _numbered([table["track_id"].combine_chunks() for table in tables])[0],
-        "artist_ids": pa.ListArray.from_arrays(offsets, artists),
+        **{name: numbers for name, (numbers, _) in numbered.items()},
+        "artist_ids": pa.ListArray.from_arrays(offsets, numbered["artist_ids"][0]),
         "country": _countries([table["country"] for table in tables]),
         "started_at": pa.concat_arrays(moments).cast(pa.timestamp("ms", tz="UTC")),
         "played_ms": _milliseconds([table["played_ms"] for table in tables]),
@@ -184,7 +185,7 @@ def _to_plays(tables: list[pa.Table], broken: int) -> Input:
     batch = pa.RecordBatch.from_arrays([columns[name] for name in PLAYS.names], schema=PLAYS)
     if scrobbles or _newest_first(batch.column("started_at")):  # a history's order is no order of arrival
         batch = batch.take(pc.sort_indices(batch.column("started_at")))
-    return Input(batch, broken, artist_names, event_names)
+    return Input(batch, broken, {name: texts for name, (_, texts) in numbered.items() if texts is not None})
 
 
 def _newest_first(moments: pa.Array) -> bool:

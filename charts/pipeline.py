@@ -127,7 +127,7 @@ class Consumer:
     rules: Rules
     clock: Clock
     owned: dict[int, Partition] = field(default_factory=dict)
-    published: dict[int, list[int]] = field(default_factory=dict)  # the stamps of weeks, see close_weeks
+    stamps: dict[int, list[int]] = field(default_factory=dict)  # of weeks, see close_weeks
 
     def assign(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """Open partitions; the offset to begin at for each is the one in the state, never the group's."""
@@ -187,7 +187,7 @@ class Consumer:
         """Publish revisions that are due, by the clock of the partitions that this consumer owns."""
         stores = [own.store for own in self.owned.values()]
         watermark = stream_clock(self.log, self.run, stores)
-        return close_weeks(stores, engines.lake, self.run.dataset, watermark, self.rules, self.published)
+        return close_weeks(stores, engines.lake, self.run.dataset, watermark, self.rules, self.stamps)
 
 
 def stream_clock(log: EventLog, run: Run, stores: Sequence[PartitionStore]) -> int:

@@ -3,7 +3,8 @@
 A play counts from 30 seconds on. A chart week runs from Friday 00:00 to Thursday 24:00 UTC and is named by its Friday.
 A play weighs by what the listener pays, in whole sixths, so that no sum is ever a float: paid 6, ad-funded 4,
 programmed 3 (1, ⅔ and ½ of a unit, the ratios of Billboard's Hot 100 since 2018). One listener moves one track at most
-ten plays a day. Every published chart carries these rules.
+ten plays a day. Every published chart carries their version. New rules are a new run: the counts of a run were weighed by the
+rules that it began with, and a correction by others would mix the two.
 """
 
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ import pyarrow as pa
 from rich.cells import set_cell_size
 
 from charts.close import GLOBAL
-from charts.files import Input, read_files
+from charts.files import IDS, Input, read_files
 from charts.pipeline import Run, replay
 from charts.rules import TIERS, Rules, parse_week
 from charts.views import Views, current_run, names, open_stores, publish_names, set_current
@@ -33,9 +33,8 @@ def run_files(engines: Engines, path: str) -> dict[str, Any]:
     rules = Rules()
     run = Run(_digest(given, rules), engines.settings.home)
     _set_clock(engines)
-    for what, texts in (("artists", given.artists), ("events", given.events)):
-        if texts is not None:
-            publish_names(engines.lake, run, what, texts, ids=True)
+    for column, texts in given.texts.items():
+        publish_names(engines.lake, run, IDS[column], texts, ids=True)
     with engines.lake.alone(f"{run.dataset}/running"):  # two at once would both find an empty log, and fill it twice
         replay(engines, run, _chunks(given.plays), PARTITIONS, rules)
     set_current(run)
@@ -51,7 +50,7 @@ def _set_clock(engines: Engines) -> None:
 def _digest(given: Input, rules: Rules) -> str:
     """A name for a run: 12 hex digits over the rules, the bytes of the plays, and the texts behind their numbers."""
     digest = hashlib.sha256(repr(rules).encode())
-    texts = [pa.record_batch({"name": each}) for each in (given.artists, given.events) if each is not None]
+    texts = [pa.record_batch({column: each}) for column, each in given.texts.items()]
     for batch in [given.plays, *texts]:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batch.schema) as writer:
@@ -109,18 +108,26 @@ def show(engines: Engines, scope: str, week: str | None) -> dict[str, Any]:
 
 
 def explain(engines: Engines, event: str) -> list[dict[str, Any]]:
-    """Every arrival of an event of the last run, with its verdict."""
+    """Every arrival of an event of the last run, with its verdict, its ids as the input had them."""
     run = current_run(engines.settings.home)
     _set_clock(engines)
-    texts, _ = names(engines.lake, run, "events")
-    if texts:
-        if event not in texts:
-            raise NotFound(f"event {event!r}: not in the log of the last run")
-        event = str(texts.index(event))
+    known = {column: names(engines.lake, run, what) for column, what in IDS.items()}
+    texts = {column: found for column, (found, are_ids) in known.items() if are_ids}
+    events = texts.get("event_id", [])
+    if events and event not in events:
+        raise NotFound(f"event {event!r}: not in the log of the last run")
     try:
-        return why(engines, run, int(event), Rules())
+        arrivals = why(engines, run, events.index(event) if events else int(event), Rules())
     except ValueError:
         raise BadInput(f"event {event!r}: expected an integer, as the ids of the last run are") from None
+    return [{**row, **{column: _as_given(row[column], found) for column, found in texts.items()}} for row in arrivals]
+
+
+def _as_given(number: Any, texts: list[str]) -> Any:
+    """The text behind a number, or behind each number of a list; null stays null."""
+    if isinstance(number, list):
+        return [_as_given(each, texts) for each in number]
+    return None if number is None else texts[number]
 
 
 def print_report(found: dict[str, Any]) -> None:

@@ -78,7 +78,8 @@ def router(engines: Engines) -> APIRouter:
         """An artist's weeks on a chart, oldest first; `artist` is the id."""
         with open_views(engines, current_run(engines.settings.home), Rules()) as views:
             number = views.number_of(artist)
-            return {"scope": scope, **views.named({"artist_id": number}), "weeks": views.history(scope, number)}
+            (named,) = as_text([views.named({"artist_id": number})])
+            return {"scope": scope, **named, "weeks": views.history(scope, number)}
 
     @api.get("/charts/{scope}/{week}.csv")
     def chart_csv(scope: str, week: str) -> Response:
@@ -94,11 +95,17 @@ def router(engines: Engines) -> APIRouter:
 
 
 def read_chart(engines: Engines, scope: str, week: str) -> dict[str, Any]:
-    """The chart of a scope and week of the last run; `latest` is the newest week with a play."""
+    """The chart of a scope and week of the last run; `latest` is the one that the stream's clock stands in."""
     check_scope(scope)
     with open_views(engines, current_run(engines.settings.home), Rules()) as views:
         known = views.weeks()
-        return views.chart(scope, newest(known) if week == "latest" else parse_week(week))
+        chart = views.chart(scope, newest(known) if week == "latest" else parse_week(week))
+    return {**chart, "rows": as_text(chart["rows"])}
+
+
+def as_text(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with their artist's id as a text: a browser rounds numbers above 2^53."""
+    return [{**row, "artist_id": str(row["artist_id"])} for row in rows]
 
 
 def newest(weeks: list[int]) -> int:
@@ -114,8 +121,8 @@ def bump_chart(engines: Engines, scope: str, week: str) -> dict[str, Any]:
         known = views.weeks()
         last = newest(known) if week == "latest" else parse_week(week)
         charts = [views.chart(scope, each) for each in known if last - BUMP_WEEKS < each <= last]
-    ranks = [{row["artist_id"]: row["rank"] for row in chart["rows"]} for chart in charts]
-    leaders = charts[-1]["rows"][:BUMP_PLACES] if charts else []
+    ranks = [{row["artist_id"]: row["rank"] for row in as_text(chart["rows"])} for chart in charts]
+    leaders = as_text(charts[-1]["rows"][:BUMP_PLACES]) if charts else []
     return {
         "scope": scope,
         "weeks": [chart["week"] for chart in charts],

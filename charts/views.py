@@ -40,7 +40,7 @@ def set_current(run: Run) -> None:
 
 
 def current_run(home: Path) -> Run:
-    """The run that was last begun; NotFound when there was none."""
+    """The run last given to `set_current`: a demo once it begins, files once all are counted; NotFound when there was none."""
     pointer = home / "charts" / CURRENT
     if not pointer.exists():
         raise NotFound(f"{home}: no charts yet; run `liner charts demo` or `liner charts run --plays FILE`")
@@ -61,9 +61,9 @@ class Views:
         self._artists, self._ids_are_texts = names(engines.lake, run, "artists")
 
     def weeks(self) -> list[int]:
-        """Every week with a chart, ascending; none before there is a play."""
+        """Every week with a chart, ascending, to the one that the stream's clock stands in; none before there is a counted play."""
         known = {week for store in self.stores for week in store.weeks()}
-        return charted(known, week_start(max(known, default=0)), self._rules)
+        return charted(known, max(store.position().watermark for store in self.stores), self._rules)
 
     def state(self, week: int) -> dict[str, Any]:
         """The week's state (provisional, final, corrected) and the number of its revision (0: provisional)."""
@@ -156,7 +156,7 @@ class Views:
         """The number of an artist id as the input had it; NotFound when nobody has it."""
         if self._ids_are_texts and artist in self._artists:
             return self._artists.index(artist)
-        if self._ids_are_texts or not re.fullmatch(r"-?[0-9]{1,18}", artist):
+        if self._ids_are_texts or not re.fullmatch(r"-?[0-9]{1,19}", artist):
             raise NotFound(f"artist {artist!r}: not in these charts")
         return int(artist)
 

@@ -105,7 +105,7 @@ async function loadBump(chart) {
 
 async function choose(row) {
   chosen = row.artist_id;
-  for (const line of rows.children) line.querySelector("button").setAttribute("aria-pressed", line.dataset.artist === String(chosen));
+  for (const line of rows.children) line.querySelector("button").setAttribute("aria-pressed", line.dataset.artist === chosen);
   if (bump) drawBump($("bump"), bump, chosen);
   const found = await get(`/charts/${scope.value}/artists/${encodeURIComponent(chosen)}`);
   const title = document.createElement("h2");

@@ -91,8 +91,8 @@ def test_textual_ids_are_numbered_in_their_order_over_all_files(tmp_path):
         pq.write_table(pa.table({**PLAIN, "event_id": pa.array(ids).dictionary_encode()}), tmp_path / f"{name}.parquet")
     given = read_files(tmp_path)
     assert given.plays.column("event_id").to_pylist() == [2, 1, 3, 0]
-    assert given.events.to_pylist() == ["10", "a", "b", "c"]
-    assert given.artists is None
+    assert given.texts["event_id"].to_pylist() == ["10", "a", "b", "c"]
+    assert "artist_ids" not in given.texts
 
 
 def test_leading_zeros_keep_ids_apart(tmp_path):
@@ -315,3 +315,29 @@ def test_why_answers_for_an_absurd_moment_and_with_the_clock_of_the_run(run, cap
         assert main(["charts", "why", event, "--json"]) == 0
         verdicts += [arrival["verdict"] for arrival in json.loads(capsys.readouterr().out)["arrivals"]]
     assert verdicts == ["impossible_time", "counted"]
+
+
+def test_why_names_ids_as_the_input_had_them(run, capsys):
+    text = {"event_id": "e7", "user_id": "ann", "track_id": "t1", "artist_ids": "b;a"}
+    run(f"{HEADER}\n{row(**text)}\n{row(**{**text, 'event_id': 'e8', 'user_id': ''})}\n")
+    assert main(["charts", "why", "e7", "--json"]) == 0
+    (arrival,) = json.loads(capsys.readouterr().out)["arrivals"]
+    assert {name: arrival[name] for name in text} == {**text, "artist_ids": ["b", "a"]}
+    assert main(["charts", "why", "e8"]) == 0
+    assert "user None  track t1: missing_id" in capsys.readouterr().out
+    assert main(["charts", "why", "e9"]) == 2
+
+
+def test_weeks_go_on_to_the_clock_of_the_stream(run, capsys):
+    """A play that is too short to count moves the clock all the same: what was published is shown."""
+    late = row(event_id="2", started_at=str(MOMENT + 24 * 86_400_000), played_ms="1")
+    report = run(f"{HEADER}\n{row()}\n{late}\n")
+    states = [(week["week"], week["state"]) for week in report["weeks"]]
+    assert states == [
+        ("2026-11-13", "final"),
+        ("2026-11-20", "final"),
+        ("2026-11-27", "final"),
+        ("2026-12-04", "provisional"),
+    ]
+    assert main(["charts", "show", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["week"] == "2026-12-04"

@@ -85,6 +85,7 @@ def test_the_command_prints_every_place(tmp_path, capsys):
         ("chart_week,rank,entry\n2024-01-06,one,A\n", "line 2, field 'rank': got 'one'"),
         ("chart_week,rank,entry\n2024-01-06,0,A\n", "field 'rank': got '0'"),
         ("chart_week,rank,entry\n2024-01-06,,A\n", "field 'rank': got ''"),
+        (f"chart_week,rank,entry\n2024-01-06,{'9' * 5000},A\n", "field 'rank': got '999"),
         ("chart_week,rank,entry\n2024-01-06,1, \n", "field 'entry': empty"),
         ("chart_week,rank,entry\n2024-01-06\n", "field 'rank': got ''"),
         (b"chart_week,rank,entry\n2024-01-06,1,\xff\n", "not readable as UTF-8 CSV"),

@@ -49,7 +49,7 @@ def test_a_chart_with_movement(client):
     assert chart["rows"] == [
         {
             "rank": 1,
-            "artist_id": 1,
+            "artist_id": "1",
             "units": 18,
             "plays": 3,
             "artist": "B",
@@ -72,6 +72,17 @@ def test_weeks_history_and_bump(client):
     assert (history["artist"], [week["rank"] for week in history["weeks"]]) == ("B", [2, 1])
     bump = client.get("/charts/global/bump").json()
     assert (bump["weeks"][0], bump["artists"][0]["ranks"]) == ("2026-11-13", [1, None, 1])
+
+
+def test_ids_that_a_browser_would_round_are_texts_and_lead_to_their_artist(engines):
+    run, largest = Run("t", engines.settings.home), (1 << 63) - 1
+    replay(engines, run, [as_batch([make_play(1, artist_ids=[largest])])], 1, Rules())
+    set_current(run)
+    with TestClient(build_app(engines, "charts")) as client:
+        (row,) = client.get("/charts/global/latest").json()["rows"]
+        assert row["artist_id"] == client.get("/charts/global/bump").json()["artists"][0]["artist_id"] == str(largest)
+        found = client.get(f"/charts/global/artists/{row['artist_id']}").json()
+    assert (found["artist_id"], [week["rank"] for week in found["weeks"]]) == (str(largest), [1])
 
 
 def test_csv_quotes_what_needs_it(client):
@@ -136,7 +147,7 @@ def test_live_events_send_what_changed_and_end_with_the_client(client, engines, 
         return [event async for event in service.live_events(engines, "global", Client(3), streams)]
 
     first, *rest = asyncio.run(listen())
-    assert json.loads(first.removeprefix("data: "))["rows"][0]["artist_id"] == 0
+    assert json.loads(first.removeprefix("data: "))["rows"][0]["artist_id"] == "0"
     assert rest == [": nothing new\n\n"] * 2
     assert not streams.locked()
 
