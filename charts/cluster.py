@@ -47,14 +47,8 @@ def close_all(engines: Engines, run: Run, rules: Rules, stamps: dict[int, list[i
     try:
         if len(stores) < engines.log.partitions(run.topic):
             return []  # a partition that nobody has begun yet may hold any play
-        return close_weeks(
-            stores,
-            engines.lake,
-            run.dataset,
-            stream_clock(engines.log, run, stores),
-            rules,
-            {} if stamps is None else stamps,
-        )
+        now = stream_clock(engines.log, run, stores)
+        return close_weeks(stores, engines.lake, run.dataset, now, rules, {} if stamps is None else stamps)
     finally:
         for store in stores:
             store.close()

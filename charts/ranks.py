@@ -45,7 +45,9 @@ def _place(path: str | Path, line: int, row: dict[str, str | None]) -> Place:
             f"{path}: line {line}, field 'chart_week': got {week!r}; expected a date such as 2026-11-20"
         ) from None
     if not (rank.isascii() and rank.isdigit() and len(rank) <= 6 and int(rank)):
-        raise BadInput(f"{path}: line {line}, field 'rank': got {rank[:40]!r}; expected a whole number from 1 to 999999")
+        raise BadInput(
+            f"{path}: line {line}, field 'rank': got {rank[:40]!r}; expected a whole number from 1 to 999999"
+        )
     if not entry:
         raise BadInput(f"{path}: line {line}, field 'entry': empty; expected what stands at this rank")
     return Place(week, int(rank), entry)

@@ -23,16 +23,8 @@ from charts.records import ROW, UNKNOWN, Ints, Plays, Rows, Verdict, columns
 from charts.rules import TIERS, Rules, week_of, week_start
 from shared.errors import LinerError
 
-COUNTED, DUPLICATE, CONFLICT, TOO_SHORT, OVER_CAP = (
-    int(v)
-    for v in (
-        Verdict.COUNTED,
-        Verdict.DUPLICATE,
-        Verdict.CONFLICTING_PAYLOAD,
-        Verdict.TOO_SHORT,
-        Verdict.OVER_DAILY_CAP,
-    )
-)
+COUNTED, DUPLICATE, CONFLICT = int(Verdict.COUNTED), int(Verdict.DUPLICATE), int(Verdict.CONFLICTING_PAYLOAD)
+TOO_SHORT, OVER_CAP = int(Verdict.TOO_SHORT), int(Verdict.OVER_DAILY_CAP)
 PENDING = 255
 SPARE = 1.125
 

@@ -80,14 +80,9 @@ class PartitionStore(PartitionFile):
                     connection.execute("insert into counts values (?, ?, ?)", (week, begin, _pack(changes.counts)))
                     self._fold(week)
             connection.executemany("insert into dead_letters values (?, ?, ?)", (_short(letter) for letter in dead))
-            tallies = dict(
-                zip(
-                    (verdict.name.lower() for verdict in Verdict),
-                    (position.tallies + delta.tallies).tolist(),
-                    strict=True,
-                )
-            )
-            values = (end, delta.watermark, json.dumps(tallies))
+            tallies = (position.tallies + delta.tallies).tolist()
+            named = {verdict.name.lower(): tallies[verdict] for verdict in Verdict}
+            values = (end, delta.watermark, json.dumps(named))
             connection.execute("update position set next_offset = ?, watermark = ?, tallies = ?", values)
             connection.execute(
                 "delete from plays where week < ?", (week_of(delta.watermark - rules.corrected_for_ms) - 1,)

@@ -66,14 +66,8 @@ def _explain(batch: pa.RecordBatch, event_id: int, rules: Rules, now: int) -> li
         for week in np.unique(week_of(plays.started_at[chosen])).tolist():
             segment = segments[week]
             before = int(segment.used[0])
-            admit(
-                segment,
-                plays,
-                chosen[week_of(plays.started_at[chosen]) == week],
-                np.zeros(len(Verdict), np.int64),
-                week,
-                rules,
-            )
+            of_week = chosen[week_of(plays.started_at[chosen]) == week]
+            admit(segment, plays, of_week, np.zeros(len(Verdict), np.int64), week, rules)
             if segment.used[0] > before:
                 row_of[int(chosen[0])] = before
     answers = []
