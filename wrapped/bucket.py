@@ -25,7 +25,7 @@ from wrapped.shuffle import read_partition, write_partitions
 ROWS_PER_BUCKET = 1_000_000
 LEAST_BUCKETS = 4
 SEPARATOR = "\x1f"
-REASONS = ("no_user", "no_track", "bad_duration", "bad_time", "bad_zone")
+REASONS = ("no_user", "forgotten", "no_track", "bad_duration", "bad_time", "bad_zone")
 DUPLICATE = "duplicate"
 
 Array = np.ndarray[Any, Any]
@@ -37,23 +37,29 @@ def bucket_count(rows: int) -> int:
     return 1 << (wanted - 1).bit_length()
 
 
-def split(shard: str, codes: str, zones: str | None, folder: str, buckets: int, now_ms: int) -> Json:
+def split(
+    shard: str, codes: str, zones: str | None, forgotten: str | None, folder: str, buckets: int, now_ms: int
+) -> Json:
     """Kernel over `index=path` of a shard of plays: write `folder/split-INDEX.arrow`; returns rows read and rejected by reason.
 
     codes: Parquet of (key, track, artist, genre), where a key is a track id, or artist and title joined by SEPARATOR;
-    zones: Parquet of (user_id, time_zone), or None; a `time_zone` column of the plays themselves goes first; UTC otherwise.
+    zones: Parquet of (user_id, time_zone), or None; a `time_zone` column of the plays themselves goes first; UTC otherwise;
+    forgotten: Parquet of the user_id that must not appear any more, or None.
     """
     index, _, path = shard.partition("=")
     raw = read_shard(path)
     code = read_shard(codes)
-    at = pc.index_in(_keys(raw), value_set=code["key"])
-    user, started, ms = (_integers(raw[name]) for name in ("user_id", "started_at", "played_ms"))
+    at = pc.index_in(_keys(raw, code["key"].type), value_set=code["key"])
+    user_id, started_at, played_ms = (_signed(raw[name]) for name in ("user_id", "started_at", "played_ms"))
+    user, started, ms = (_integers(column) for column in (user_id, started_at, played_ms))
+    gone = read_shard(forgotten)["user_id"].to_numpy() if forgotten else []
     zone, zone_names = _zones(raw, zones)
     checks = (  # in the order of REASONS; the first that holds is the reason
-        _null(raw["user_id"]),
+        _null(user_id),
+        np.isin(user, gone),
         _null(at),
-        _null(raw["played_ms"]) | (ms < 0) | (ms > DAY_MS),
-        _null(raw["started_at"]) | (started < EARLIEST_MS) | (started > now_ms),
+        _null(played_ms) | (ms < 0) | (ms > DAY_MS),
+        _null(started_at) | (started < EARLIEST_MS) | (started > now_ms),
         ~np.array([known_zone(name) for name in zone_names], bool)[zone],
     )
     reason = np.select(checks, range(len(checks)), default=len(checks))
@@ -120,9 +126,9 @@ def code_table(
     return codes, dimensions
 
 
-def _keys(raw: pa.Table) -> Any:
-    """What `code_table` calls a key, null where a name is missing or blank."""
-    if "track_id" in raw.column_names:
+def _keys(raw: pa.Table, kind: pa.DataType) -> Any:
+    """What `code_table` calls a key, an id or names; null where a name is missing or blank."""
+    if pa.types.is_integer(kind):
         return raw["track_id"].cast(pa.int64())
     names = [raw[name].cast(pa.string()) for name in ("artist", "track")]
     blank = [pc.equal(pc.utf8_trim_whitespace(name), "") for name in names]
@@ -143,6 +149,13 @@ def _zones(raw: pa.Table, zones: str | None) -> tuple[Array, list[str]]:
         column = users["time_zone"].cast(pa.string()).take(at)
     coded = pc.fill_null(column, "UTC").combine_chunks().dictionary_encode()
     return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), coded.dictionary.to_pylist()
+
+
+def _signed(column: Any) -> Any:
+    """A column, null where an unsigned number is too large for int64."""
+    if not pa.types.is_uint64(column.type):
+        return column
+    return pc.if_else(pc.greater(column, pa.scalar((1 << 63) - 1, pa.uint64())), None, column)
 
 
 def _integers(column: Any) -> Array:

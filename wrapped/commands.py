@@ -1,6 +1,7 @@
 """`liner wrapped`: demo, run, show, import, card, serve, capacity."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def add_verbs(verbs: Any) -> None:
 
     for verb, what in (("show", "what a user's published year says"), ("card", "draw a user's cards")):
         parser = verbs.add_parser(verb, help=what)
-        parser.add_argument("user", type=int)
+        parser.add_argument("user", type=_user)
         parser.add_argument("--year", type=_year, help="default: the newest that was published")
         parser.add_argument("--lake", type=Path, help="the --out of a run; default: LINER_HOME's")
         parser.add_argument("--json", action="store_true")
@@ -53,6 +54,12 @@ def add_verbs(verbs: Any) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("card.png"), help=".png or .svg file, or a folder for `all` (%(default)s)"
     )
+
+    gone = verbs.add_parser("forget", help="delete a user from all that was published and from every later run")
+    gone.add_argument("user", type=_user)
+    gone.add_argument("--lake", type=Path, help="the --out of a run; default: LINER_HOME's")
+    gone.add_argument("--json", action="store_true")
+    gone.set_defaults(run=_forget)
 
     service = verbs.add_parser("serve", help="the page of stories, on this machine only")
     add_address(service)
@@ -63,6 +70,12 @@ def add_verbs(verbs: Any) -> None:
 def _year(text: str) -> int:
     if not text.isdigit() or not 2006 <= int(text) <= 2050:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a year from 2006 to 2050")
+    return int(text)
+
+
+def _user(text: str) -> int:
+    if not re.fullmatch("-?[0-9]{1,19}", text) or not -(1 << 63) <= int(text) < 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a user_id, a whole number of 64 bits")
     return int(text)
 
 
@@ -90,6 +103,12 @@ def _show(arguments: argparse.Namespace) -> None:
     from wrapped.demo import show
 
     show(arguments.user, arguments.year, arguments.lake, arguments.json)
+
+
+def _forget(arguments: argparse.Namespace) -> None:
+    from wrapped.demo import forget_user
+
+    forget_user(arguments.user, arguments.lake, arguments.json)
 
 
 def _card(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """What the verbs print: a run, its totals, one user's story as cards."""
 
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from shared.bootstrap import Engines, engines
@@ -14,6 +15,7 @@ from wrapped.cards.png import draw_png
 from wrapped.cards.scene import Card
 from wrapped.cards.story import counted, story
 from wrapped.cards.svg import draw_svg
+from wrapped.forget import forget
 from wrapped.pipeline import Source, run_year
 from wrapped.sources import source_at, world_source
 from wrapped.store import read_facts
@@ -76,6 +78,19 @@ def show(user: int, year: int | None, lake: Path | None, as_json: bool) -> None:
         print_facts(facts)
 
 
+def forget_user(user: int, lake: Path | None, as_json: bool) -> None:
+    """Delete a user's rows and the cards that the demo drew of them."""
+    rows = forget(_lake(lake), user)
+    for folder in (Settings().home / "wrapped").glob(f"*-user-{user}"):
+        rmtree(folder)
+    if as_json:
+        print_json({"user": user, "rows": rows})
+    else:
+        print(
+            f"user {user}: {rows:,} rows deleted; left out of every later run. Run each year again for the others' standings"
+        )
+
+
 def write_user_cards(user: int, year: int | None, lake: Path | None, name: str, out: Path, as_json: bool) -> None:
     """Draw one card of a user's published year, or all of them."""
     paths = write_cards(read_facts(_lake(lake), user, year), name, out)
@@ -106,9 +121,12 @@ def write_cards(facts: dict[str, Any], name: str, out: Path) -> list[Path]:
 def write_card(card: Card, path: Path) -> None:
     """Write a card as .png or .svg; BadInput where `check_place` says so."""
     check_place(path, folder=False)
+    aside = path.with_name(f".{path.name[:100]}.tmp")
     try:
-        path.write_bytes(draw_png(card) if path.suffix.lower() == ".png" else draw_svg(card).encode())
+        aside.write_bytes(draw_png(card) if path.suffix.lower() == ".png" else draw_svg(card).encode())
+        aside.replace(path)
     except OSError as error:
+        aside.unlink(missing_ok=True)
         raise BadInput(f"{path}: cannot be written ({error.strerror}); give another place") from error
 
 

@@ -37,7 +37,10 @@ def standings(artist: Any, ms: Any, wanted: Any) -> Standings:
     return Standings(end - first, end - above, above - below - 1)
 
 
-def percent(listeners: int, ahead: int) -> str:
-    """`top 0.4 %`, rounded up so that it never flatters: (ahead + 1) / listeners in thousandths."""
-    thousandths = -(-(ahead + 1) * 1000 // listeners)
+def percent(listeners: int, others: int) -> str:
+    """`top 0.4 %` of a listener with `others` ahead or level: (others + 1) / listeners in thousandths, rounded up.
+
+    Who is level stands in the same share, and where all are level that is everybody: it never flatters.
+    """
+    thousandths = -(-(others + 1) * 1000 // listeners)
     return f"{thousandths // 10}" if thousandths % 10 == 0 else f"{thousandths // 10}.{thousandths % 10}"

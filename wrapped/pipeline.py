@@ -9,13 +9,10 @@ Every step can be killed and goes on where it stood (`steps.py`). Nothing is pub
 rows bucketed and rejected, and the reviews' plays and milliseconds with what SQL counts over the same buckets.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +20,11 @@ import numpy as np
 import pyarrow as pa
 
 from shared.clock import Clock
-from shared.errors import CheckFailed
-from shared.lake import Dataset, Lake, Shard, read_shard, write_shard
+from shared.errors import BadInput, CheckFailed
+from shared.lake import Dataset, Lake, Shard, locked, read_shard, write_shard
 from shared.ports import Engine, Json, partitions_of
 from wrapped.bucket import bucket_count, code_table
+from wrapped.forget import forgotten
 from wrapped.local_time import year_days
 from wrapped.percentile import standings
 from wrapped.personality import personalities
@@ -61,7 +59,7 @@ def run_year(engine: Engine, lake: Lake, source: Source, year: int, clock: Clock
     """Review `year` for every user of `source` and publish `wrapped/years` at version `year` in `lake`."""
     version = _version(source)
     work = lake.root / "wrapped" / ".work" / f"{version}-{year}"
-    with _alone(work):
+    with locked(lake.root / "wrapped"):  # one run or forgetting at a time
         plays = _bucket(engine, lake, source, version, work, clock)
         calendar = lake.publish_table("wrapped/calendar", str(year), calendar_table(year))
         genres = lake.dataset("wrapped/genres", version).rows
@@ -103,6 +101,7 @@ def _bucket(engine: Engine, lake: Lake, source: Source, version: str, work: Path
     split = {
         "codes": coded,
         "zones": source.zones.paths[0] if source.zones else None,
+        "forgotten": forgotten(lake),
         "folder": str(work / "files"),
         "buckets": buckets,
         "now_ms": clock(),
@@ -118,6 +117,10 @@ def _bucket(engine: Engine, lake: Lake, source: Source, version: str, work: Path
     if not rows == source.plays.rows == sum(shard.rows for shard in kept) + rejected.total():
         raise CheckFailed(
             f"{rows:,} rows read of {source.plays.rows:,}: not what was bucketed and rejected; nothing was published"
+        )
+    if not any(shard.rows for shard in kept):
+        raise BadInput(
+            f"{rows:,} rows, none of them usable ({dict(rejected)}); compare the columns with wrapped/sources.py"
         )
     return lake.publish(
         "wrapped/plays", version, PLAYS, kept, {"rows": rows, "rejected": dict(sorted(rejected.items()))}
@@ -209,12 +212,3 @@ def _version(source: Source) -> str:
     zones = source.zones.digest if source.zones else ""
     catalogue = hashlib.sha256(json.dumps([source.artists, source.titles, source.genres]).encode()).hexdigest()
     return hashlib.sha256(f"{FORMAT} {source.plays.digest} {zones} {catalogue}".encode()).hexdigest()[:12]
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """One run of the same inputs at a time; the lock falls with the process that held it."""
-    work.parent.mkdir(parents=True, exist_ok=True)
-    with (work.parent / f"{work.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

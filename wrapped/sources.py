@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from shared.files import open_parquet
+from shared.errors import BadInput
+from shared.files import FAMILIES, open_parquet
 from shared.lake import Dataset, Lake
 from shared.ports import Engine
 from shared.world import open_world
@@ -31,7 +33,7 @@ OWN_PLAYS = pa.schema(
 OWN_NAMES = """
     select artist, track, {genre} as genre
     from plays
-    where trim(artist) <> '' and trim(track) <> ''
+    where trim(artist) <> '' and trim(track) <> '' and length(artist || track) <= 4000 and artist || track not like '%{separator}%'
     group by artist, track
     order by artist nulls last, track nulls last
 """
@@ -63,12 +65,27 @@ def world_source(world: Lake) -> Source:
 def own_source(engine: Engine, path: Path) -> Source:
     """Somebody's Parquet file or folder, in the columns of OWN_PLAYS."""
     plays = _digested(open_parquet("plays", path, OWN_PLAYS))
-    genre = "min(genre)" if "genre" in plays.schema.names else "cast(null as varchar(1))"
-    names = engine.query(OWN_NAMES.format(genre=genre), {"plays": plays})
+    genre = "min(genre)" if _has_genres(plays) else "cast(null as varchar(1))"
+    names = engine.query(OWN_NAMES.format(genre=genre, separator=SEPARATOR), {"plays": plays})
     artists, titles = names["artist"].to_pylist(), names["track"].to_pylist()
     keys = pa.array([artist + SEPARATOR + title for artist, title in zip(artists, titles, strict=True)], pa.string())
     artists, titles = ([unicodedata.normalize("NFC", name) for name in spelled] for spelled in (artists, titles))
     return Source(plays, keys, artists, titles, names["genre"].to_pylist(), None)
+
+
+def _has_genres(plays: Dataset) -> bool:
+    """Whether the files name genres; BadInput where a column that may be absent holds something else, or files differ."""
+    kinds = set()
+    for path in plays.paths:
+        found = pq.read_schema(path)
+        for name in ("time_zone", "genre"):
+            kind = found.field(name).type if name in found.names else pa.null()
+            if not (pa.types.is_null(kind) or FAMILIES["text"](kind)):
+                raise BadInput(f"{path}: column {name!r} holds {kind}; expected text")
+        kinds.add(pa.types.is_null(kind))
+    if len(kinds) > 1:
+        raise BadInput(f"{path}: column 'genre' is in some of the files only; give it to all of them or to none")
+    return kinds == {False}
 
 
 def _digested(plays: Dataset) -> Dataset:

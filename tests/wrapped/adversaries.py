@@ -7,8 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-HOUR = 3_600_000
+HOUR, MINUTE = 3_600_000, 60_000
 EMPTY, ONE, TIES, LEAP, SPRING, AUTUMN, MOVED, FAR_EAST, FAR_WEST, SKIPPER, OLD_ONLY, NIGHT, HEAVY = range(100, 113)
+LEVEL = {user: 1 + user % 3 for user in range(200, 230)}
+"""Minutes of one artist by user: ten listeners are level at each of three places, in all buckets."""
 
 
 def at(text: str) -> int:
@@ -18,71 +20,75 @@ def at(text: str) -> int:
 
 def rows(year: int = 2024) -> list[tuple]:
     """(user, artist, track, started_ms, played_ms, genre, zone): a leap year, and something before and after it."""
-    made: list[tuple] = [(ONE, "Ólafur", "Only", at(f"{year}-07-01 12:00"), 30_000, "ambient", "UTC")]
-    made.append((EMPTY, "Nobody", "Skipped", at(f"{year}-05-05 05:05"), 29_999, None, "UTC"))
-    for day in range(1, 13):  # ten artists, ten tracks, the same plays and milliseconds each: only the name decides
-        for name in "JABIHCGDFE":
-            made.append(
-                (
-                    TIES,
-                    f"Artist {name}",
-                    f"Song {name}",
-                    at(f"{year}-{day:02d}-03 1{day % 3}:00"),
-                    60_000,
-                    f"genre {name}",
-                    "UTC",
-                )
-            )
-    for text in ("02-28 23:30", "02-29 00:00", "02-29 23:59", "03-01 00:00"):
-        made.append((LEAP, "Leap", f"Day {text}", at(f"{year}-{text}"), 45_000, "jazz", "UTC"))
-    for minute in range(0, 240, 20):  # the hour 02:00 to 03:00 does not exist, then exists twice
-        made.append(
-            (
-                SPRING,
-                "Clock",
-                "Forward",
-                at(f"{year}-03-31 00:00") + minute * 60_000,
-                31_000,
-                "house",
-                "Europe/Stockholm",
-            )
+    return [*little(year), *ties(year), *clocks(year), *borders(year), *nights(year)]
+
+
+def little(year: int) -> list[tuple]:
+    """Hardly anything to say: one play, none that counts, none of the year, a leap day, and plays skipped at the limit."""
+    days = ("02-28 23:30", "02-29 00:00", "02-29 23:59", "03-01 00:00")
+    morning = at(f"{year}-09-09 09:00")
+    return [
+        (ONE, "Ólafur", "Only", at(f"{year}-07-01 12:00"), 30_000, "ambient", "UTC"),
+        (EMPTY, "Nobody", "Skipped", at(f"{year}-05-05 05:05"), 29_999, None, "UTC"),
+        *((LEAP, "Leap", f"Day {day}", at(f"{year}-{day}"), 45_000, "jazz", "UTC") for day in days),
+        *(
+            (SKIPPER, "Skip", f"Song {n}", morning + n * MINUTE, 29_999 + n % 2, "pop", "Asia/Kolkata")
+            for n in range(40)
+        ),
+        *((OLD_ONLY, "Past", "Song", at(f"{year - 1}-06-06 06:00") + n * HOUR, 60_000, "pop", "UTC") for n in range(5)),
+    ]
+
+
+def ties(year: int) -> list[tuple]:
+    """Ten artists, ten tracks, the same plays and milliseconds each: only the name decides. And listeners who are level."""
+    made = [
+        (TIES, f"Artist {x}", f"Song {x}", at(f"{year}-{m:02d}-03 1{m % 3}:00"), 60_000, f"genre {x}", "UTC")
+        for m in range(1, 13)
+        for x in "JABIHCGDFE"
+    ]
+    for user, minutes in LEVEL.items():
+        began = at(f"{year}-06-06 06:00") + user * HOUR  # the same listening at different moments
+        made += [(user, "Level", "Song", began + n * 2 * MINUTE, MINUTE, "pop", "UTC") for n in range(minutes)]
+    return made
+
+
+def clocks(year: int) -> list[tuple]:
+    """The hour from 02:00 to 03:00 does not exist, then exists twice."""
+    zone = "Europe/Stockholm"
+    return [
+        row
+        for minute in range(0, 240, 20)
+        for row in (
+            (SPRING, "Clock", "Forward", at(f"{year}-03-31 00:00") + minute * MINUTE, 31_000, "house", zone),
+            (AUTUMN, "Clock", "Back", at(f"{year}-10-26 23:00") + minute * MINUTE, 31_000, "house", zone),
         )
-        made.append(
-            (AUTUMN, "Clock", "Back", at(f"{year}-10-26 23:00") + minute * 60_000, 31_000, "house", "Europe/Stockholm")
-        )
+    ]
+
+
+def borders(year: int) -> list[tuple]:
+    """New year at the edges of the map, and a flight over the date line."""
+    begins, ends = at(f"{year}-01-01 00:00"), at(f"{year + 1}-01-01 00:00")
+    made = []
     for hours, zone in (
         (-14, "Pacific/Kiritimati"),
         (-13, "Pacific/Honolulu"),
         (2, "Pacific/Honolulu"),
         (11, "Pacific/Honolulu"),
     ):
-        made.append(
-            (MOVED, f"Flight {hours}", "New Year", at(f"{year}-01-01 00:00") + hours * HOUR, 40_000, "folk", zone)
-        )
-        made.append(
-            (MOVED, f"Flight {hours}", "Old Year", at(f"{year + 1}-01-01 00:00") + hours * HOUR, 40_000, "folk", zone)
-        )
+        made.append((MOVED, f"Flight {hours}", "New Year", begins + hours * HOUR, 40_000, "folk", zone))
+        made.append((MOVED, f"Flight {hours}", "Old Year", ends + hours * HOUR, 40_000, "folk", zone))
     for user, zone in ((FAR_EAST, "Pacific/Kiritimati"), (FAR_WEST, "Etc/GMT+12")):
-        for hours in range(-16, 17, 2):
-            made.append((user, "Edge", f"Hour {hours}", at(f"{year}-01-01 00:00") + hours * HOUR, 50_000, "pop", zone))
-    for n in range(40):
-        made.append(
-            (
-                SKIPPER,
-                "Skip",
-                f"Song {n}",
-                at(f"{year}-09-09 09:00") + n * 60_000,
-                29_999 + n % 2,
-                "pop",
-                "Asia/Kolkata",
-            )
-        )
-    for n in range(5):
-        made.append((OLD_ONLY, "Past", "Song", at(f"{year - 1}-06-06 06:00") + n * HOUR, 60_000, "pop", "UTC"))
-    for n in range(100):
-        evening = at(f"{year}-01-01 20:00") + n * 3 * 24 * HOUR
-        made.append((NIGHT, f"Owl {n % 7}", f"Hoot {n % 20}", evening, 90_000, f"g{n % 3}", "UTC"))
+        made += [(user, "Edge", f"Hour {h}", begins + h * HOUR, 50_000, "pop", zone) for h in range(-16, 17, 2)]
     return made
+
+
+def nights(year: int) -> list[tuple]:
+    """One who listens at night."""
+    evening = at(f"{year}-01-01 20:00")
+    return [
+        (NIGHT, f"Owl {n % 7}", f"Hoot {n % 20}", evening + n * 3 * 24 * HOUR, 90_000, f"g{n % 3}", "UTC")
+        for n in range(100)
+    ]
 
 
 def heavy_rows(plays: int, year: int = 2024) -> list[tuple]:

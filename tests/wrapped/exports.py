@@ -1,4 +1,4 @@
-"""A generator of exports that go wrong in every way we know, and the slow, obvious reader that says what each must come to."""
+"""A generator of exports that go wrong in every way we know, the slow, obvious reader that says what each must come to, and ours."""
 
 import json
 import zipfile
@@ -9,8 +9,15 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from shared.cli import main
+from shared.clock import fixed_clock, to_ms
+from wrapped.importer.importer import import_year
+from wrapped.importer.report import year_of
+
 ZONE = "Europe/Stockholm"
 YEAR = 2025
+NOW = fixed_clock(to_ms(datetime(2026, 6, 1, tzinfo=UTC)))
+NOON = datetime(2025, 7, 1, 12, tzinfo=UTC)
 NAMES = [
     "Björk",
     "Сплин",
@@ -182,3 +189,22 @@ def _run(day, days):
     while day in days:
         yield day
         day += timedelta(days=1)
+
+
+GOOD = json.dumps([new(NOON + timedelta(hours=n), 40_000, "Björk", "T") for n in range(3)], ensure_ascii=False)
+
+
+def read(path, year=YEAR, zone=ZONE):
+    """The year of an export as JSON."""
+    return year_of(import_year(path, year, zone, NOW), year, zone)
+
+
+def run(capsys, *arguments):
+    """`liner wrapped import`: exit code, standard output and error."""
+    code = main(["wrapped", "import", *map(str, arguments)])
+    return code, *capsys.readouterr()
+
+
+def rejected(found):
+    """The reasons that occurred."""
+    return {name: count for name, count in found["rows"]["rejected"].items() if count}

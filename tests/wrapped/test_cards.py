@@ -114,6 +114,13 @@ def test_a_png_is_a_picture_and_always_the_same():
         assert file == draw_png(card)
 
 
+def test_who_is_level_with_everybody_is_not_called_the_top():
+    level = {"standings": [500] * 5 + [0] * 5 + [499] * 5}
+    alt = next(card.alt for card in story(facts(2026, FULL | level, names("A"))) if card.name == "standing")
+    assert "top 100 %" in alt
+    assert "Number 1 of 500 listeners, level with 499 others." in alt
+
+
 @pytest.mark.parametrize(
     ("changed", "absent"),
     [

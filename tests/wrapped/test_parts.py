@@ -67,7 +67,7 @@ def test_standings_refuse_what_a_key_cannot_hold():
 
 
 def test_percent_never_flatters():
-    assert [percent(1000, ahead) for ahead in (0, 3, 4, 999)] == ["0.1", "0.4", "0.5", "100"]
+    assert [percent(1000, others) for others in (0, 3, 4, 999)] == ["0.1", "0.4", "0.5", "100"]
     assert percent(3, 0) == "33.4"
 
 

@@ -164,6 +164,60 @@ def test_files_of_another_shape_name_the_column(engine, tmp_path, table, message
         own_source(engine, tmp_path)
 
 
+GOOD = {
+    "user_id": [1, 2],
+    "artist": ["A", "B"],
+    "track": ["T", "U"],
+    "started_at": pa.array([at("2024-05-01 10:00")] * 2, pa.timestamp("ms", "UTC")),
+    "played_ms": [60_000, 60_000],
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "rejected"),
+    [
+        ({"user_id": pa.array([1, (1 << 63) + 2], pa.uint64())}, {"no_user": 1}),
+        ({"played_ms": pa.array([60_000, (1 << 63) + 2], pa.uint64())}, {"bad_duration": 1}),
+        ({"started_at": pa.array([at("2024-05-01 10:00") * 1000, 1 << 62], pa.timestamp("us"))}, {"bad_time": 1}),
+        ({"artist": ["A", "B" * 5_000]}, {"no_track": 1}),
+        ({"artist": ["A", "B\x1fC"]}, {"no_track": 1}),  # it would be taken for another artist's song
+        ({"track_id": [7, 8]}, {}),
+        ({"track_id": ["x", "y"], "genre": pa.nulls(2), "time_zone": pa.nulls(2)}, {}),
+    ],
+)
+def test_what_a_column_should_not_hold_is_counted(engine, lake, tmp_path, changed, rejected):
+    pq.write_table(pa.table(GOOD | changed), tmp_path / "plays.parquet")
+    years = run_year(engine, lake, own_source(engine, tmp_path / "plays.parquet"), 2024, NOW)
+    assert years.details["rejected"] == rejected
+    assert years.details["plays"] == 2 - sum(rejected.values())
+    assert read_facts(lake, 1)["top_artists"][0]["name"] == "A"
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ([{"genre": [1, 2]}], r"0\.parquet: column 'genre' holds int64; expected text"),
+        ([{"time_zone": [["UTC"], ["UTC"]]}], r"column 'time_zone' holds list<.*>; expected text"),
+        ([{}, {"genre": ["x", "y"]}], "column 'genre' is in some of the files only"),
+        ([{"genre": ["x", "y"]}, {}], "column 'genre' is in some of the files only"),
+        ([{"played_ms": [60_000.5, 1.0]}], "column 'played_ms' holds double; expected integer"),
+    ],
+)
+def test_a_column_of_another_type_is_named(engine, tmp_path, columns, message):
+    for number, changed in enumerate(columns):
+        pq.write_table(pa.table(GOOD | changed), tmp_path / f"{number}.parquet")
+    with pytest.raises(BadInput, match=message):
+        own_source(engine, tmp_path)
+
+
+def test_a_run_without_a_usable_row_publishes_nothing(engine, lake, tmp_path):
+    seconds = pa.array([at("2024-05-01 10:00") // 1000] * 2, pa.timestamp("ms"))  # taken for milliseconds: 1970
+    pq.write_table(pa.table(GOOD | {"started_at": seconds}), tmp_path / "plays.parquet")
+    with pytest.raises(BadInput, match=r"2 rows, none of them usable .*'bad_time': 2"):
+        run_year(engine, lake, own_source(engine, tmp_path / "plays.parquet"), 2024, NOW)
+    assert lake.versions("wrapped/years") == []
+
+
 def test_two_spellings_of_one_letter_are_one_name(engine, lake, tmp_path):
     began = at("2024-03-01 12:00")
     spellings = ("Björk", "Bjo\u0308rk")

@@ -66,16 +66,19 @@ def test_the_verbs(home, capsys, tmp_path, monkeypatch):
     assert main(["wrapped", "card", "3", "--name", "none"]) == 2
     assert main(["wrapped", "show", "99999"]) == 2
     assert main(["wrapped", "show", "3", "--lake", str(tmp_path / "empty")]) == 2
+    for user in (str(1 << 63), "x"):
+        with pytest.raises(SystemExit, match="2"):
+            main(["wrapped", "show", user])
 
 
 def test_run_on_own_files(capsys, tmp_path):
-    from tests.wrapped.adversaries import LEAP, rows, write
+    from tests.wrapped.adversaries import LEAP, LEVEL, rows, write
 
     plays = write(tmp_path / "plays", rows(2024))
     assert (
         main(["wrapped", "run", "--plays", str(plays), "--year", "2024", "--out", str(tmp_path / "out"), "--json"]) == 0
     )
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["users"] == 12
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["users"] == 12 + len(LEVEL)
     assert main(["wrapped", "show", str(LEAP), "--lake", str(tmp_path / "out"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["top_month"] == "2024-02"
 

@@ -3,6 +3,7 @@
 import pytest
 
 from shared.lake import Lake
+from shared.ports import partition_of
 from tests.wrapped.adversaries import (
     AUTUMN,
     EMPTY,
@@ -10,6 +11,7 @@ from tests.wrapped.adversaries import (
     FAR_WEST,
     HEAVY,
     LEAP,
+    LEVEL,
     MOVED,
     NIGHT,
     OLD_ONLY,
@@ -23,6 +25,7 @@ from tests.wrapped.adversaries import (
 )
 from tests.wrapped.cells import STATEMENTS, kernel_cells, sql_cells
 from tests.wrapped.conftest import NOW
+from wrapped import bucket
 from wrapped.pipeline import run_year
 from wrapped.sources import own_source
 
@@ -65,6 +68,20 @@ def test_ties_are_broken_by_name(adversaries, year_of):
     assert [tracks[at] for at in year["top_tracks"][:5]] == [f"Song {letter}" for letter in "ABCDE"]
     assert [genres[at] for at in year["top_genres"][:5]] == [f"genre {letter}" for letter in "ABCDE"]
     assert year["top_month"] == 0
+
+
+def test_level_listeners_stand_alike_in_every_bucket_and_order(engine, year_of, tmp_path, monkeypatch):
+    def standings(years):
+        return {user: tuple(years[user]["standings"][0::5]) for user in LEVEL}
+
+    want = {1: (30, 20, 9), 2: (30, 10, 9), 3: (30, 0, 9)}
+    assert standings(year_of) == {user: want[minutes] for user, minutes in LEVEL.items()}
+    assert {partition_of(user, 4) for user in LEVEL} == set(range(4))
+    monkeypatch.setattr(bucket, "LEAST_BUCKETS", 16)
+    source = own_source(engine, write(tmp_path / "plays", rows(2024), files=2, seed=8))
+    years = run_year(engine, Lake(tmp_path / "lake"), source, 2024, NOW)
+    assert len(years.shards) == 16
+    assert standings({row["user_id"]: row for row in years.table().to_pylist()}) == standings(year_of)
 
 
 def test_leap_day_belongs_to_the_year(year_of):

@@ -147,11 +147,13 @@ def _standing(facts: Facts) -> Card | None:
     known = [row for row in facts["top_artists"] if row.get("standing", {}).get("listeners", 0) >= 10]
     if not known:
         return None
-    row = min(
-        known, key=lambda found: ((found["standing"]["ahead"] + 1) / found["standing"]["listeners"], -found["plays"])
-    )
+
+    def share_of(standing: dict[str, int]) -> float:
+        return (standing["ahead"] + standing["level"] + 1) / standing["listeners"]
+
+    row = min(known, key=lambda found: (share_of(found["standing"]), -found["plays"]))
     listeners, ahead, level = (row["standing"][name] for name in ("listeners", "ahead", "level"))
-    share = f"top {percent(listeners, ahead)} %"
+    share = f"top {percent(listeners, ahead + level)} %"
     place = f"Number {ahead + 1:,} of {listeners:,} listeners"
     place += f", level with {counted(level, 'other')}." if level else "."
     card = _card(

@@ -19,8 +19,8 @@ from typing import NamedTuple
 from shared.errors import BadInput
 
 MOST_FILES = 5_000
-MOST_FILE_BYTES = 1 << 30
-MOST_BYTES = 8 << 30
+MOST_FILE_BYTES = 1 << 28
+MOST_BYTES = 4 << 30
 MOST_RATIO = 200
 SMALL_BYTES = 50_000_000
 """A member that is larger than this, and more than MOST_RATIO times what it was packed into, is a bomb."""
@@ -58,7 +58,7 @@ class Problem(NamedTuple):
 @contextmanager
 def opened(path: Path) -> Iterator[list[Found]]:
     """The files of an export, in the order of their names; what is unpacked of a zip goes away with the block."""
-    if not path.exists():
+    if not (path.is_dir() or path.is_file()):
         raise BadInput(
             f"{path}: no such file or folder; expected an export as zip or folder, or a .json, .csv or .jsonl file"
         )
@@ -134,6 +134,10 @@ def _in_zip(path: Path, stack: ExitStack, folder: Path) -> list[Found]:
     except (zipfile.BadZipFile, OSError) as error:
         raise BadInput(f"{path}: not a readable zip ({error}); download the export again") from error
     found = []
+    if len(archive.infolist()) > MOST_FILES:
+        raise BadInput(
+            f"{path}: {len(archive.infolist()):,} files, at most {MOST_FILES:,} are read; import it in parts"
+        )
     for number, member in enumerate(archive.infolist()):
         kind = kind_of(PurePosixPath(member.filename).name)
         if kind and not member.is_dir():

@@ -23,8 +23,8 @@ from wrapped.year import COUNTED_MS, NONE, Array, Calendar, Plays, Reviews, revi
 
 MINUTE_MS = 60_000
 DUPLICATE = REASONS.index("duplicate")
-NO_HISTORY = (REASONS.index("broken_row"), REASONS.index("no_track"))
-"""What every row of another file of the export comes to."""
+NO_HISTORY = [REASONS.index(name) for name in ("broken_row", "no_track", "bad_time", "bad_duration")]
+"""What every row of another file of the export comes to, or of one whose columns have other names."""
 
 
 class Imported(NamedTuple):
@@ -48,7 +48,8 @@ def import_year(path: Path, year: int, zone: str, clock: Clock) -> Imported:
     if len(rows.reason) == 0 and problems:
         raise BadInput(f"{path}: {problems[0].file}: {problems[0].problem}; nothing could be read")
     if len(rows.reason) and np.isin(rows.reason, NO_HISTORY).all():
-        why = f"{problems[0].file}: {problems[0].problem}"
+        first = problems[0]
+        why = f"{first.file}: {f'field {first.field}: ' if first.field else ''}{first.problem}"
         raise BadInput(f"{path}: not a listening history ({why}); give {EXPECTED}")
     good = np.flatnonzero(rows.reason == 0)
     artist, track, dimensions = _numbered(rows, good)

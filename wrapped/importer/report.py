@@ -14,10 +14,10 @@ from shared.output import print_json
 from wrapped.cards.facts import Names, facts
 from wrapped.demo import check_place, print_facts, write_cards
 from wrapped.importer.importer import Imported, import_year
+from wrapped.importer.rows import MOST_LISTED
 from wrapped.pipeline import reviews_table
 
 MOST_SHOWN = 20
-MOST_LISTED = 1_000
 
 
 def import_and_report(path: Path, year: int, zone: str, card: Path | None, folder: Path | None, as_json: bool) -> None:
@@ -39,9 +39,7 @@ def import_and_report(path: Path, year: int, zone: str, card: Path | None, folde
             f"liner: {where}{', field ' + problem.field if problem.field else ''}: {problem.problem}", file=sys.stderr
         )
     if len(imported.problems) > MOST_SHOWN:
-        print(
-            f"liner: … and {len(imported.problems) - MOST_SHOWN:,} more broken rows; --json lists them", file=sys.stderr
-        )
+        print(f"liner: … and more broken rows; --json lists {MOST_LISTED:,}, and counts all", file=sys.stderr)
     if as_json:
         print_json(report)
         return

@@ -18,6 +18,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from shared.errors import BadInput
 from shared.threads import cores
 from wrapped.importer.files import Found, Problem, unpacked
 from wrapped.local_time import EARLIEST_MS
@@ -26,7 +27,7 @@ REASONS = ("", "broken_row", "video", "podcast", "audiobook", "no_track", "bad_t
 """Why a row is no play; the number is what `rows.sql` returns. 0: it is one."""
 WRONG = {
     1: "not a row",
-    5: "missing, blank or not text",
+    5: "missing, blank, too long or not text",
     6: "missing, not a time, or out of range",
     7: "missing, not a whole number of ms, negative or over 24 h",
 }
@@ -38,6 +39,12 @@ FIELDS = {
 }
 """What artist, track, time and duration are called in each shape of a row."""
 UNKNOWN_MS = -1
+MOST_ROWS = 4_000_000
+"""Of an import; somebody who never slept for ten years has as many."""
+MOST_ROW_LETTERS = 100_000
+MOST_NAME_BYTES = 4_000
+MOST_LISTED = 1_000
+"""Broken rows that are named, of each file; all are counted."""
 SCROBBLE = ("artist", "track", "timestamp")
 UNSEEN = " \t\r\n\u00a0\u00ad\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u2060\u3000\u3164\ufeff"
 """Blanks and letters of no width."""
@@ -66,7 +73,14 @@ class Rows(NamedTuple):
 def read_rows(files: list[Found], now_ms: int) -> tuple[Rows, list[Problem]]:
     """The rows of all files, and what was wrong with those that are broken, by file, index and field."""
     with duckdb.connect(config={"threads": cores()}) as database, ThreadPoolExecutor(cores()) as pool:
-        read = list(pool.map(lambda file: _read_file(database, file, now_ms), files))
+        read, rows = [], 0
+        for file, (part, found) in zip(
+            files, pool.map(lambda file: _read_file(database, file, now_ms), files), strict=True
+        ):
+            read.append((part, found))
+            rows += part.num_rows
+            if rows > MOST_ROWS:
+                raise BadInput(f"{file.name}: more than {MOST_ROWS:,} rows up to here; import it in parts")
     table = pa.concat_tables(part for part, _ in read)
     problems = [problem for _, found in read for problem in found]
     reason, precise, at_ms, ms = (table[name].to_numpy() for name in Rows._fields[:4])
@@ -78,6 +92,7 @@ def _read_file(database: duckdb.DuckDBPyConnection, file: Found, now_ms: int) ->
     with unpacked(file) as path, database.cursor() as connection:
         connection.execute("set TimeZone = 'UTC'")
         values = {"kind": file.kind, "earliest": EARLIEST_MS, "now": now_ms, "unseen": UNSEEN}
+        values["most_name"] = MOST_NAME_BYTES
         try:
             torn = _find_rows(connection, path, file)
             table = connection.sql(STATEMENT, params=values).to_arrow_table()
@@ -90,7 +105,7 @@ def _read_file(database: duckdb.DuckDBPyConnection, file: Found, now_ms: int) ->
 
 def _broken_rows(file: Found, table: pa.Table) -> list[Problem]:
     """The broken rows of a file, each with the field that breaks it."""
-    broken = np.flatnonzero(np.isin(table["reason"].to_numpy(), list(WRONG)))
+    broken = np.flatnonzero(np.isin(table["reason"].to_numpy(), list(WRONG)))[:MOST_LISTED]
     problems = []
     for index, row in zip(broken.tolist(), table.take(pa.array(broken)).to_pylist(), strict=True):
         shape = "scrobble" if row["ms"] == UNKNOWN_MS else "new" if row["precise"] else "old"
@@ -108,7 +123,7 @@ def _find_rows(connection: duckdb.DuckDBPyConnection, path: Path | None, file: F
         return _walk(connection, _text(path), file)
     form = "newline_delimited" if file.kind == "jsonl" else "array"
     escaped = re.sub(r"([*?\[])", r"[\1]", str(path)).replace("'", "''")
-    rows = f"select json from read_json_objects('{escaped}', format = '{form}')"
+    rows = f"select json from read_json_objects('{escaped}', format = '{form}') limit {MOST_ROWS + 1}"
     connection.execute(f"create or replace temp view elements as {rows}")
     return []
 
@@ -122,7 +137,9 @@ def _walk(connection: duckdb.DuckDBPyConnection, text: str, file: Found) -> list
         if isinstance(element, tuple):
             problems.append(Problem(file.name, -1, "", *element))
         else:
-            found.append(element)
+            found.append(element if element is None or len(element) <= MOST_ROW_LETTERS else None)
+        if len(found) > MOST_ROWS:
+            break
     if SURROGATE.search(text):
         problems.append(Problem(file.name, -1, "", "not UTF-8; rows with other bytes in them are left out"))
     connection.register("walked", pa.table({"json": pa.array(found, pa.string())}))

@@ -1,6 +1,6 @@
 -- DuckDB only. What a row of an export or a list of scrobbles says, and why it is no play: the number of the first reason that holds.
 -- elements(json): one JSON value a row, null where it could not be read. Parameters: kind of the file, earliest
--- and present moment in ms, and the letters that nobody sees, of which no name is made.
+-- and present moment in ms, the letters that nobody sees, of which no name is made, and how long a name may be.
 with fields as (
     select json, json_extract_string(json, [
         '$.ts', '$.endTime', '$.timestamp', '$.listened_at',
@@ -30,10 +30,10 @@ with fields as (
     -- which begins beyond ASCII.
     select
         * exclude (track, artist),
-        case when track > '~' then nullif(trim(track, $unseen), '')
+        case when strlen(track) > $most_name then null when track > '~' then nullif(trim(track, $unseen), '')
              when regexp_matches(track, '^[{\[]') and json_type(coalesce(json -> '$.master_metadata_track_name', json -> '$.trackName',
             json -> '$.track', json -> '$.track_metadata.track_name')) <> 'VARCHAR' then null else track end as track,
-        case when artist > '~' then nullif(trim(artist, $unseen), '')
+        case when strlen(artist) > $most_name then null when artist > '~' then nullif(trim(artist, $unseen), '')
              when regexp_matches(artist, '^[{\[]') and json_type(coalesce(json -> '$.master_metadata_album_artist_name', json -> '$.artistName',
             json -> '$.artist', json -> '$.track_metadata.artist_name')) <> 'VARCHAR' then null else artist end as artist
     from shaped
