@@ -83,12 +83,12 @@ def fold(text: str) -> str:
     """The searched form of a name or of typed text; '' when nothing of it is visible."""
     text = normal(text)
     folded = " ".join(_in_context(text).translate(_TABLE).split())
-    return folded[:MAX_KEY] if folded else _bare(text)
+    return folded[:MAX_KEY].rstrip() if folded else _bare(text)
 
 
 def _bare(text: str) -> str:
     """The visible characters themselves, for names such as `!!!` that fold to nothing."""
-    return " ".join("".join(filter(_visible, text)).casefold().split())[:MAX_KEY]
+    return " ".join("".join(filter(_visible, text)).casefold().split())[:MAX_KEY].rstrip()
 
 
 def _visible(part: str) -> bool:

@@ -7,7 +7,7 @@ of them, because titles may contain markup.
 import numpy as np
 
 from autocomplete.alignment import align
-from autocomplete.folding import fold_with_origins, to_symbols
+from autocomplete.folding import astral_slots, fold_with_origins, to_symbols
 
 Span = tuple[int, int]
 
@@ -15,10 +15,11 @@ Span = tuple[int, int]
 def spans(display: str, folded_query: str, word_by_word: bool) -> list[Span]:
     """Half-open ranges of code points of `display` that `folded_query` typed; `word_by_word` when its words stand in another order."""
     folded, origins = fold_with_origins(display)
-    key = to_symbols(folded)
+    slots = astral_slots(folded + folded_query)
+    key = to_symbols(folded, slots)
     matched = np.zeros(len(key), bool)
     for part in folded_query.split(" ") if word_by_word else [folded_query]:
-        align(to_symbols(part), key, matched)
+        align(to_symbols(part, slots), key, matched)
     return _ranges(sorted({origins[at] for at in np.flatnonzero(matched)}))
 
 

@@ -147,7 +147,10 @@ def _walk(trie, scores, query, work, whole, node, offset, position, left, spent)
 
 @njit(**INLINED)
 def _step(trie, node, offset, symbol):  # type: ignore[no-untyped-def]
-    """Where `symbol` leads from `offset` symbols into the label of `node`; (−1, 0) when nowhere."""
+    """Where `symbol` leads from `offset` symbols into the label of `node`; (−1, 0) when nowhere.
+
+    Children are looked at one by one, heaviest first: a few for letters, thousands at the root of Chinese names.
+    """
     at, end = rest_of_label(trie, node, offset)
     if offset > 0 and at < end:
         return (node, offset + 1) if trie.tails[at] == symbol else (-1, 0)
@@ -190,7 +193,7 @@ def _edit_along(trie, scores, query, work, whole, node, offset, position, left, 
 
 @njit(**INLINED)
 def _edit_here(trie, scores, query, work, whole, node, offset, position, left, spent):  # type: ignore[no-untyped-def]
-    """Every way to spend one edit (two at the first letter) on the query's letter at `position`."""
+    """Every way to spend one edit on the query's letter at `position`; two at the first, where few slip and a root has most children."""
     left -= 2 if position == 0 else 1
     if left < 0:
         return

@@ -140,7 +140,7 @@ def _respond(published: Published, query_string: bytes) -> tuple[int, bytes, byt
 
 def _parameters(query_string: bytes) -> tuple[str, int]:
     """`q` and `k` of a query string; percent-encoding errors become replacement characters, as in every framework."""
-    values = parse_qs(query_string.decode("latin-1"), keep_blank_values=True, errors="replace", max_num_fields=8)
+    values = parse_qs(query_string.decode("latin-1"), keep_blank_values=True, errors="replace")
     text, number = values.get("q", [""])[-1], values.get("k", ["5"])[-1]
     if len(text) > MAX_TEXT:
         raise BadInput(f"q: got {len(text):,} characters; expected at most {MAX_TEXT:,}")

@@ -64,7 +64,7 @@ class Suggester:
             raise BadInput(f"k = {k}: expected 1 to {MOST_SUGGESTIONS}")
         text = text[:MAX_TEXT].encode("utf-8", "replace").decode()
         started = thread_time_ns()
-        folded = fold(text)[:MAX_QUERY]
+        folded = fold(text)[:MAX_QUERY].rstrip()
         rows, partial = self.ranked(folded, k, fuzzy)
         search_us = (thread_time_ns() - started) / 1000
         return Answer(text, [self._shown(row, folded) for row in rows.tolist()], partial, search_us)

@@ -17,19 +17,19 @@ def assemble(
     pool: Any,
     scores: Any,
     popular: Any,
-    heard_indptr: Any,
-    heard: Any,
+    closed_indptr: Any,
+    closed: Any,
     artist_indptr: Any,
     artists: Any,
-    out_now: Any,
+    is_out: Any,
     length: int,
     cap: int,
 ) -> Any:
     """Fill the lists of n users.
 
-    pool int32[n, p], scores float32[n, p]: ranked, -1 ends a row, nothing heard in it; popular int32[n, q]: ranked, may hold heard ones;
-    heard_indptr, heard: sorted recordings per user; artist_indptr, artists: credited artists per recording; out_now bool[R]: released;
-    at most `cap` recordings an artist.
+    pool int32[n, p], scores float32[n, p]: ranked, -1 ends a row, nothing closed in it; popular int32[n, q]: ranked, may hold closed ones;
+    closed_indptr, closed: sorted recordings per user that may not be listed: heard, or in an earlier list;
+    artist_indptr, artists: credited artists per recording; is_out bool[R]: released; at most `cap` recordings an artist.
     Returns (recordings int32[n, length], scores float32[n, length], from_popular bool[n, length]); a row ends with -1 where not even
     the popular ones suffice.
     """
@@ -42,12 +42,12 @@ def assemble(
         for position in range(pool.shape[1]):
             if taken == length or pool[user, position] < 0:
                 break
-            if out_now[pool[user, position]] and _fits(
+            if is_out[pool[user, position]] and _fits(
                 pool[user, position], out[user, :taken], artist_indptr, artists, cap
             ):
                 out[user, taken], out_scores[user, taken] = pool[user, position], scores[user, position]
                 taken += 1
-        own = heard[heard_indptr[user] : heard_indptr[user + 1]]
+        own = closed[closed_indptr[user] : closed_indptr[user + 1]]
         for position in range(popular.shape[1]):
             recording = popular[user, position]
             if taken == length:
@@ -57,7 +57,7 @@ def assemble(
             place = np.searchsorted(own, recording)
             if place < len(own) and own[place] == recording:
                 continue
-            if out_now[recording] and _fits(recording, out[user, :taken], artist_indptr, artists, cap):
+            if is_out[recording] and _fits(recording, out[user, :taken], artist_indptr, artists, cap):
                 out[user, taken], from_popular[user, taken] = recording, True
                 taken += 1
     return out, out_scores, from_popular

@@ -78,7 +78,7 @@ def run_files(plays: str, catalogue: str, users: str, week: str, out: str, seed:
         "week": week,
         "rows": lists.rows,
         "digest": lists.digest,
-        "lists": str(opened.lake.root),
+        "lake": str(opened.lake.root),
         **lists.details["report"],
     }
 

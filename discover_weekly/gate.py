@@ -3,7 +3,7 @@
 What was heard and which ids are one recording it takes from the tables of the counting step: a fault there would pass here.
 
 One violation and the week is not published; last week's lists stay. A short list is no violation but is counted: it happens where
-what anybody plays ends before thirty tracks do. So may a few users be without a list; more than one in a hundred, and it is the inputs.
+the popular recordings end before thirty tracks do. So may a few users be without a list; more than one in a hundred, and it is the inputs.
 """
 
 from collections.abc import Sequence

@@ -112,8 +112,10 @@ def standardised(scores: Float32) -> Float32:
 
 
 def quality(case: Case, ids: Int32) -> float:
-    """Mean NDCG@100 of lists, what every search maximises."""
+    """Mean NDCG@100 of lists, what every search maximises; 0 of no lists, so that a search without a judge stays where it began."""
     relevant = np.diff(case.relevant.indptr)
+    if not len(relevant):
+        return 0.0
     return float(ranking.ndcg(ranking.hits(ids, case.relevant), relevant, 100).mean())
 
 

@@ -17,7 +17,7 @@ from discover_weekly.assembly import assemble
 from discover_weekly.ials import SHARD_ROWS, Basis, Float32, Settings, explain
 from discover_weekly.records import LISTS, Rules
 from discover_weekly.top_k import top_k
-from discover_weekly.train import bounds, load_basis
+from discover_weekly.train import VECTORS, bounds, load_basis
 from discover_weekly.weights import Catalogue, played_only, read_rows
 from shared.clock import DAY_MS
 from shared.lake import write_shard
@@ -36,8 +36,8 @@ def recommend_shard(
     first, last = bounds(shard)
     keep = Rules(**rules)
     catalogue = load_catalogue(Path(folder))
-    items = np.load(Path(folder) / "recording_row.npy", mmap_mode="r")
-    users = np.load(Path(folder) / "user_row.npy", mmap_mode="r")[first:last]
+    items = np.load(Path(folder) / VECTORS["recording_row"], mmap_mode="r")
+    users = np.load(Path(folder) / VECTORS["user_row"], mmap_mode="r")[first:last]
     popular = np.load(Path(folder) / "popular.npy")[catalogue.countries[first:last]]
 
     heard = read_rows(plays, "user_row", first, last, len(items), cutoff_ms)
@@ -46,9 +46,9 @@ def recommend_shard(
     pool[
         scores <= 0
     ] = -1  # «rather not»; and 0 is what a user without plays gives everything, and a track that nobody played
-    out_now = catalogue.released * DAY_MS < cutoff_ms  # int64
+    is_out = catalogue.released * DAY_MS < cutoff_ms  # int64
     lists, list_scores, from_popular = assemble(
-        pool, scores, popular, closed.indptr, closed.indices, catalogue.artist_indptr, catalogue.artists, out_now, keep.length,
+        pool, scores, popular, closed.indptr, closed.indices, catalogue.artist_indptr, catalogue.artists, is_out, keep.length,
         keep.per_artist,
     )  # fmt: skip
     reasons, shares = explain_lists(

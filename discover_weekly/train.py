@@ -1,9 +1,9 @@
 """The same half sweeps, by shards: how iALS trains where no one process holds the plays.
 
-Two arrays on the shared disk, `user_row.npy` and `recording_row.npy`, are all the state. For each half sweep the caller sums the Grams of
-the fixed side in shard order and rotates it into their eigenbasis; then every shard of SHARD_ROWS rows is one task that reads its own
-plays, solves its rows exactly and writes them into its own place in the array. No task sees another's rows, so a process pool and a
-Spark cluster leave the same bytes, whatever the number of workers.
+Two arrays on the shared disk, `user_vectors.npy` and `recording_vectors.npy`, are all the state. For each half sweep the caller sums the
+Grams of the fixed side in shard order and rotates it into their eigenbasis; then every shard of SHARD_ROWS rows is one task that reads
+its own plays, solves its rows exactly and writes them into its own place in the array. No task sees another's rows, so a process pool and
+a Spark cluster leave the same bytes, whatever the number of workers.
 """
 
 from dataclasses import asdict
@@ -17,6 +17,7 @@ from shared.output import progress
 from shared.ports import Engine, Json
 
 SIDES = {"user_row": "recording_row", "recording_row": "user_row"}
+VECTORS = {"user_row": "user_vectors.npy", "recording_row": "recording_vectors.npy"}  # solved for the rows of a side
 
 
 def shards_of(rows: int) -> list[str]:
@@ -40,8 +41,8 @@ def train(
     """
     start = np.random.default_rng(seed).standard_normal((shape[1], settings.factors), np.float32)
     factors = {
-        "recording_row": _create(folder / "recording_row.npy", start * np.float32(0.1 / settings.factors**0.5)),
-        "user_row": _create(folder / "user_row.npy", np.zeros((shape[0], settings.factors), np.float32)),
+        "recording_row": _create(folder / VECTORS["recording_row"], start * np.float32(0.1 / settings.factors**0.5)),
+        "user_row": _create(folder / VECTORS["user_row"], np.zeros((shape[0], settings.factors), np.float32)),
     }
     paths = {"user_row": counts.by_user.paths[0], "recording_row": counts.by_recording.paths[0]}
     order = [side for _ in range(settings.sweeps) for side in SIDES] + ["user_row"]
@@ -60,7 +61,7 @@ def train(
             shards_of(len(factors[side])),
             arguments | {"settings": asdict(settings)},
         )
-        factors[side] = _open(folder / f"{side}.npy")
+        factors[side] = _open(folder / VECTORS[side])
     return Factors(factors["user_row"], factors["recording_row"])
 
 
@@ -68,7 +69,7 @@ def solve_shard(shard: str, side: str, columns: int, plays: str, folder: str, cu
     """The task of one shard: solve its rows against the saved basis, in place."""
     first, last = bounds(shard)
     rows = played_only(read_rows(plays, side, first, last, columns, cutoff_ms))
-    place = np.load(Path(folder) / f"{side}.npy", mmap_mode="r+")
+    place = np.load(Path(folder) / VECTORS[side], mmap_mode="r+")
     place[first:last] = solve_rows(rows, load_basis(Path(folder)), Settings(**settings))
     place.flush()
     return {"rows": last - first}

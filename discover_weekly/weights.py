@@ -84,9 +84,9 @@ def read_catalogue(sources: Sources) -> Catalogue:
     track_ids, user_ids = _unique_ids(tracks, "track_id"), _unique_ids(users, "user_id")
     credits = _cast(tracks, "artist_ids", pa.list_(pa.int32()))
     nameless = pc.fill_null(pc.list_value_length(credits), 0).to_numpy() == 0
-    recording_of, shown_rows = _number_recordings(tracks, nameless)
-    artists = credits.take(pa.array(shown_rows))
     released = pc.cast(pc.fill_null(_cast(tracks, "released", pa.date32()), 0), pa.int32()).to_numpy().astype(np.int64)
+    recording_of, shown_rows = _number_recordings(tracks, nameless, released)
+    artists = credits.take(pa.array(shown_rows))
     countries = pc.dictionary_encode(pc.fill_null(users["country"].combine_chunks(), ""))
     if len(countries.dictionary) > MOST_COUNTRIES:
         raise BadInput(
@@ -105,14 +105,16 @@ def read_catalogue(sources: Sources) -> Catalogue:
     )
 
 
-def _number_recordings(tracks: pa.Table, nameless: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+def _number_recordings(
+    tracks: pa.Table, nameless: NDArray[np.bool_], released: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     """Each track's recording row, and the track row that stands for each recording; numbered by the latter."""
     own = pc.binary_join_element_wise("track", pc.cast(tracks["track_id"], pa.string()), " ")
     code = pc.if_else(
         pc.equal(pc.fill_null(tracks["recording"], ""), ""), own, tracks["recording"]
     )  # no ISRC: on its own
     number = code.combine_chunks().dictionary_encode().indices.to_numpy()
-    preferred = np.argsort(nameless, kind="stable")  # tracks with an artist first, by id
+    preferred = np.lexsort((released, nameless))  # tracks with an artist first, then the earliest, by id
     _, first, inverse = np.unique(number[preferred], return_index=True, return_inverse=True)
     shown_rows = preferred[first]
     order = np.argsort(shown_rows)

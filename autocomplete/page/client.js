@@ -14,7 +14,7 @@ export class Suggestions {
   }
 
   ask(text, since) {
-    clearTimeout(this.#timer);
+    this.forget();
     const wait = this.#asked + GATHER_MS - performance.now();
     if (wait <= 0) this.#send(text, since);
     else this.#timer = setTimeout(() => this.#send(text, since), wait);
@@ -27,7 +27,6 @@ export class Suggestions {
   }
 
   async #send(text, since) {
-    this.forget();
     const mine = this.#newest;
     this.#asked = performance.now();
     this.#abort = new AbortController();

@@ -93,6 +93,16 @@ def test_symbols_are_one_for_each_code_point(text):
     assert len(set(symbols.tolist())) == len(set(folded))
 
 
+def test_names_that_share_the_last_slot_are_all_found():
+    many = [chr(0x20000 + n) for n in range(2_050)]
+    names = suggester_of(
+        *((letter, 1) for letter in many), *((letter + end, 9) for letter in many[-2:] for end in "xy")
+    )
+    for letter in many[-2:]:
+        for end in "xy":
+            assert letter + end in [line.text for line in names.suggest(letter + end).suggestions]
+
+
 def test_unseen_astral_letters_match_nothing_of_the_index():
     slots = astral_slots("🎤")
     assert to_symbols("🎤", slots)[0] != to_symbols("🎸", slots)[0]

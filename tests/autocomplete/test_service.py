@@ -84,6 +84,10 @@ def test_a_query_of_ten_thousand_letters_is_refused(app):
     assert get(app, f"{PATH}?q={'a' * 10_000}").status_code == 422
 
 
+def test_fields_that_nobody_asked_for_are_passed_over(app):
+    assert get(app, f"{PATH}?q=bj&" + "&".join(f"f{n}=1" for n in range(20))).json()["suggestions"]
+
+
 def test_other_paths_and_methods_go_on_to_the_app(app):
     assert get(app, "/healthz").json() == {"status": "ok"}
     assert get(app, "/autocomplete/").status_code == 200

@@ -104,6 +104,17 @@ def test_each_word_is_highlighted_where_it_stands(names):
     assert [line.text[start:stop] for start, stop in line.spans] == ["Simon", "Garfunkel"]
 
 
+def test_of_two_emojis_the_typed_one_is_highlighted():
+    assert spans("🎸 🎵", fold("🎵"), False) == [(2, 3)]
+
+
+def test_a_query_that_is_cut_after_a_word_is_still_words():
+    names = suggester_of(("omega " + "a" * 57, 5))
+    cut = "a" * 57 + " omega" + " more words"
+    assert fold(cut)[:64][-1] == " "
+    assert [line.text for line in names.suggest(cut).suggestions] == ["omega " + "a" * 57]
+
+
 @given(st.text(min_size=1, max_size=30), st.text(min_size=1, max_size=30))
 @settings(max_examples=300, deadline=None)
 def test_spans_are_ordered_disjoint_and_inside(text, typed):

@@ -38,6 +38,7 @@ def arguments(paths, out):
 def test_a_healthy_week(files, tmp_path):
     report = run(files(HEALTHY), tmp_path / "out")
     assert report["lists"] == 6
+    assert report["lake"] == str(tmp_path / "out" / "lake")
     assert report["plays_read"] == len(HEALTHY)
     assert report["users_without_a_list"] == 0
 
@@ -97,6 +98,17 @@ def test_track_without_an_artist(files, tmp_path):
     report = run(files(HEALTHY, spoil_tracks=lambda rows: rows[12].update(artist_ids=[])), tmp_path / "out")
     assert report["recordings_without_artist"] == 1
     assert report["lists"] == 6
+    assert 12 not in listed(tmp_path / "out")
+
+
+def test_a_recording_is_out_when_the_first_of_its_ids_is(files, tmp_path):
+    def on_an_album_next_year(rows):
+        rows[12].update(recording="X", released=date(2027, 1, 1))
+        rows[39]["recording"] = "X"
+
+    plays = [*HEALTHY, *(play(user, 39) for user in range(5))]
+    run(files(plays, spoil_tracks=on_an_album_next_year), tmp_path / "out")
+    assert 39 in listed(tmp_path / "out", 5)
     assert 12 not in listed(tmp_path / "out")
 
 

@@ -117,6 +117,15 @@ def test_the_search_climbs_to_the_best_settings():
     assert choose(case, fit, {"a": 0.1, "b": 10.0}, axes) == best
 
 
+def test_without_a_judge_the_search_stays_where_it_began():
+    nobody = csr_matrix((0, 90))
+    case, start = Case(tastes(), nobody, nobody), {"a": 10.0}
+    assert (
+        choose(case, lambda *_: lambda rows: np.zeros(rows.shape, np.float32), start, {"a": (1.0, 10.0, 100.0)})
+        == start
+    )
+
+
 def test_equal_weights_are_not_searched_twice():
     matrix = tastes()
     matrix.data[:] = 1
