@@ -106,9 +106,9 @@ def test_a_recording_is_out_when_the_first_of_its_ids_is(files, tmp_path):
         rows[12].update(recording="X", released=date(2027, 1, 1))
         rows[39]["recording"] = "X"
 
-    plays = [*HEALTHY, *(play(user, 39) for user in range(5))]
+    plays = [*HEALTHY, *(play(user, 39) for user in range(1, 6))]
     run(files(plays, spoil_tracks=on_an_album_next_year), tmp_path / "out")
-    assert 39 in listed(tmp_path / "out", 5)
+    assert 39 in listed(tmp_path / "out", 0)
     assert 12 not in listed(tmp_path / "out")
 
 
