@@ -76,10 +76,7 @@ def router(engines: Engines) -> APIRouter:
     @api.get("/charts/{scope}/artists/{artist}")
     def history(scope: str, artist: str) -> dict[str, Any]:
         """An artist's weeks on a chart, oldest first; `artist` is the id."""
-        with open_views(engines, current_run(engines.settings.home), Rules()) as views:
-            number = views.number_of(artist)
-            (named,) = as_text([views.named({"artist_id": number})])
-            return {"scope": scope, **named, "weeks": views.history(scope, number)}
+        return artist_history(engines, scope, artist)
 
     @api.get("/charts/{scope}/{week}.csv")
     def chart_csv(scope: str, week: str) -> Response:
@@ -106,6 +103,14 @@ def read_chart(engines: Engines, scope: str, week: str) -> dict[str, Any]:
 def as_text(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows with their artist's id as a text: a browser rounds numbers above 2^53."""
     return [{**row, "artist_id": str(row["artist_id"])} for row in rows]
+
+
+def artist_history(engines: Engines, scope: str, artist: str) -> dict[str, Any]:
+    """The weeks on a chart of the artist with this id."""
+    with open_views(engines, current_run(engines.settings.home), Rules()) as views:
+        number = views.number_of(artist)
+        (named,) = as_text([views.named({"artist_id": number})])
+        return {"scope": scope, **named, "weeks": views.history(scope, number)}
 
 
 def newest(weeks: list[int]) -> int:

@@ -71,3 +71,11 @@ def digest_of():
         return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()[:16]
 
     return digest
+
+
+@pytest.fixture(scope="module")
+def stream(bench_size):
+    """The names and keystrokes of the autocomplete benches."""
+    from tests.bench.autocomplete_stream import KEYSTROKES, TERMS, Stream
+
+    return Stream(TERMS[bench_size], KEYSTROKES[bench_size])

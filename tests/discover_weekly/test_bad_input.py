@@ -14,7 +14,7 @@ from discover_weekly.pipeline import NAME
 from discover_weekly.store import get_list
 from shared.bootstrap import Engines
 from shared.cli import main
-from shared.errors import BadInput, CheckFailed, Conflict
+from shared.errors import BadInput, CheckFailed, Conflict, NotFound
 from shared.lake import Lake
 from shared.settings import Settings
 from tests.discover_weekly.by_hand import HEALTHY, play
@@ -267,3 +267,19 @@ def test_two_runs_of_one_week_do_not_meet(files, tmp_path):
     ):
         run(paths, tmp_path / "out")
     assert run(paths, tmp_path / "out")["lists"] == 6
+
+
+def test_a_user_who_is_deleted_before_the_week_is_made_again_has_no_list(files, tmp_path):
+    """Their plays may still be in the input: without a row among the users they are counted and give nobody a list."""
+    out = tmp_path / "out"
+    run(files(HEALTHY), out)
+    assert listed(out, 5)
+    report = run(files(HEALTHY, users=5), out)
+    assert report["unknown_user"] == sum(row["user_id"] == 5 for row in HEALTHY)
+    assert report["lists"] == 5
+    assert listed(out, 5) == set()
+    engines = Engines(Settings(home=out))
+    assert get_list(engines.store, 4)[1]
+    with pytest.raises(NotFound):
+        get_list(engines.store, 5)
+    engines.close()
