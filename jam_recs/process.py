@@ -42,6 +42,10 @@ class ServerProcess:
         """POST /jam-recs/…"""
         return post(self.address, path, body)
 
+    def cpu_s(self) -> float:
+        """What it has used of a core so far."""
+        return cpu_s(self._process.pid)
+
     def kill(self) -> None:
         """kill -9."""
         self._process.kill()
@@ -60,6 +64,15 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+def cpu_s(process: int) -> float:
+    """Seconds of a core that a process of this machine has used; 0 where there is no /proc (macOS)."""
+    try:
+        user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except OSError:
+        return 0.0
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]", errors: Path | None = None) -> None:

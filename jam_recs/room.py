@@ -39,41 +39,34 @@ class Seat(Struct, eq=False):
     """What waits for one connection of a member."""
 
     member: int
-    wake: Callable[[], None]
-    """Called when there is something to send."""
+    wake: Callable[[], Any] = lambda: None
+    """Called when there is something to send where nothing was."""
     end: Callable[[], Any] = lambda: None
     """Ends the connection."""
-    frames: deque[bytes] = field(default_factory=deque)
+    frames: list[bytes] = field(default_factory=list)
     waiting: int = 0
     behind: bool = False
     """Too slow: frames are dropped until he reads again."""
-    whole: bytes = b""
-    """The room, for whoever was too slow: it comes before `frames`, and is as large as it is."""
 
     def put(self, frame: bytes) -> None:
         """Queue a frame, or give the queue up."""
         if self.behind:
             return
+        if not self.frames:
+            self.wake()
         self.frames.append(frame)
         self.waiting += len(frame)
         if self.waiting > SEAT_BYTES:
             self.frames.clear()
             self.waiting, self.behind = 0, True
-        self.wake()
 
-    def take(self, state: State) -> bytes | None:
-        """The next frame to send; for whoever was too slow, the word that he was and then the room as it is durable now."""
+    def take(self, state: State) -> list[bytes]:
+        """All frames that wait; for whoever was too slow, the word that he was and then the room as it is durable now."""
+        frames, self.frames, self.waiting = self.frames, [], 0
         if self.behind:
-            self.behind, self.whole = False, json.encode(view(state))
-            return RESYNC
-        if self.whole:
-            frame, self.whole = self.whole, b""
-            return frame
-        if not self.frames:
-            return None
-        frame = self.frames.popleft()
-        self.waiting -= len(frame)
-        return frame
+            self.behind = False
+            return [RESYNC, json.encode(view(state))]
+        return frames
 
 
 class Room(Struct, eq=False):

@@ -206,6 +206,9 @@ def tune_process() -> None:
     """For a process that serves nothing else: imports are never collected, the disk's thread waits no 5 ms for its turn."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(
+        100_000, 50, 1_000
+    )  # rooms are a million records without a cycle; to search them all took a quarter of a loaded core
     sys.setswitchinterval(0.0005)
 
 

@@ -6,12 +6,12 @@
     POST /jam-recs/rooms/{room}/qr           the party's link as a picture
     GET  /jam-recs/tracks?q=…                tracks to add
 
-The socket never awaits another member: each has a sender of his own, fed by his seat's queue.
+The socket never awaits another member: each is written to from his own seat's queue, when he can take it.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from secrets import token_hex
@@ -32,6 +32,7 @@ from jam_recs.room import Room, Seat
 from jam_recs.server import Server, sit
 from jam_recs.tokens import LIFE_MS, Bucket, Denied, Token, new_member, sign, verify
 from shared.bootstrap import Engines
+from shared.console.line import Line, line_of
 from shared.errors import LinerError, NotFound
 
 AUTH_S = 5.0
@@ -229,15 +230,16 @@ async def _attend(server: Server, websocket: WebSocket, name: str) -> None:
     if not token.member or token.profile is None:
         raise Denied("token: an invitation; exchange it for one of your own first")
     room = await server.enter(name, token.member, token.profile)
-    wake = asyncio.Event()
-    seat = Seat(token.member, wake.set)
-    sender = asyncio.create_task(_send_forever(websocket, room, seat, wake))
-    receiver = asyncio.create_task(_receive_forever(server, websocket, room, seat))
+    line, seat = line_of(websocket.scope), Seat(token.member)
+    flush = partial(_flush, line, room, seat)
+    seat.wake, line.on_writable = partial(asyncio.get_running_loop().call_soon, flush), flush
+    bucket = room.buckets.setdefault(seat.member, Bucket())
+    receiver = asyncio.create_task(_receive(websocket, line, partial(_heard, server, room, seat, bucket)))
     seat.end = receiver.cancel
     sit(room, seat, hello.version)
     try:
-        done, _ = await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
-        if receiver in done and receiver.cancelled():
+        await asyncio.wait([receiver])
+        if receiver.cancelled():
             member = room.durable.members[seat.member]
             why = OVER if member.kicked or member.present else AWAY
             with suppress(TimeoutError):
@@ -247,32 +249,28 @@ async def _attend(server: Server, websocket: WebSocket, name: str) -> None:
         room.seen_ms[seat.member] = server.monotonic_ms()
         if seat in room.seats:
             room.seats.remove(seat)
-        sender.cancel()
         receiver.cancel()
-        await asyncio.gather(sender, receiver, return_exceptions=True)
 
 
-async def _send_forever(websocket: WebSocket, room: Room, seat: Seat, wake: asyncio.Event) -> None:
+def _flush(line: Line, room: Room, seat: Seat) -> None:
     """The one place from which this member is written to: in order, as fast as he reads, and nobody waits for him."""
-    while True:
-        await wake.wait()
-        wake.clear()
-        while frame := seat.take(room.durable):
-            await websocket.send({"type": "websocket.send", "text": frame.decode()})
+    if line.writable.is_set() and (frames := seat.take(room.durable)):
+        line.write(frames)
 
 
-async def _receive_forever(server: Server, websocket: WebSocket, room: Room, seat: Seat) -> None:
-    bucket = room.buckets.setdefault(seat.member, Bucket())
-    while True:
-        message = await websocket.receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        room.seen_ms[seat.member] = server.monotonic_ms()
-        _heard(server, room, seat, bucket, message.get("text") or "")
+async def _receive(websocket: WebSocket, line: Line, heard: Callable[[bytes], None]) -> None:
+    """Until he hangs up: first what came before he sat, then every frame as it comes."""
+    line.on_message = heard
+    try:
+        while (message := await websocket.receive())["type"] != "websocket.disconnect":
+            heard(message.get("bytes") or message.get("text", "").encode())
+    finally:
+        line.on_message = None
 
 
-def _heard(server: Server, room: Room, seat: Seat, bucket: Bucket, text: str) -> None:
+def _heard(server: Server, room: Room, seat: Seat, bucket: Bucket, text: bytes) -> None:
     """One frame of a member: a heartbeat, a wish, or nonsense. What is refused here was never numbered: the same id may come again."""
+    room.seen_ms[seat.member] = server.monotonic_ms()
     try:
         asked = _asked.decode(text)
     except (DecodeError, ValidationError):

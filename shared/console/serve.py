@@ -26,6 +26,7 @@ def run_app(app: Any, host: str, port: int, connections: int = 512) -> None:
     import uvicorn
 
     from shared.console.guard import for_names_of
+    from shared.console.line import Line
 
     uvicorn.run(
         for_names_of(host, app),
@@ -37,7 +38,7 @@ def run_app(app: Any, host: str, port: int, connections: int = 512) -> None:
         h11_max_incomplete_event_size=16_384,
         timeout_keep_alive=30,
         server_header=False,
-        ws="websockets-sansio",
+        ws=Line,
         ws_max_size=65_536,
         ws_ping_interval=None,  # sockets have their own heartbeats
         ws_per_message_deflate=False,  # a compression window is up to a megabyte a socket

@@ -11,28 +11,24 @@ import uvicorn
 from fastapi import FastAPI
 
 from jam_recs import log, room, service
-from jam_recs.process import free_port, post, wait_for
+from jam_recs.process import cpu_s, free_port, post, wait_for
 from jam_recs.server import tune_process
 from shared.bootstrap import Engines
+from shared.console.line import Line
 from shared.settings import Settings
 
 
 def awaits_every_socket():
     """A task an event, `for member in room: await send(…)`: no queues."""
-    sockets, tasks = {}, set()
+    lines, tasks = {}, set()
 
-    async def no_sender(websocket, _, seat, wake):
-        sockets[id(seat)] = websocket
-        while True:
-            await wake.wait()
-            wake.clear()
-            while frame := seat.take(None):
-                await websocket.send({"type": "websocket.send", "text": frame.decode()})
+    def flush(line, room, seat):
+        lines[id(seat)] = line
+        service_flush(line, room, seat)
 
     async def broadcast(seats, frame):
         for seat in seats:
-            if id(seat) in sockets:
-                await sockets[id(seat)].send({"type": "websocket.send", "text": frame.decode()})
+            await lines[id(seat)].send({"type": "websocket.send", "text": frame.decode()})
 
     def publish(self, batch):
         seats = {id(one.room): one.room.seats for one in batch.pending}
@@ -50,7 +46,8 @@ def awaits_every_socket():
         return heard
 
     room_publish = room.Rooms.publish
-    room.Rooms.publish, service._send_forever = publish, no_sender
+    service_flush = service._flush
+    room.Rooms.publish, service._flush = publish, flush
 
 
 def syncs_every_op():
@@ -98,7 +95,7 @@ def serve(name, home, port):
     app = FastAPI()
     app.include_router(service.router(Engines(Settings(home=Path(home)))))
     uvicorn.run(
-        app, port=port, log_level="error", access_log=False, ws="websockets-sansio", ws_per_message_deflate=False,
+        app, port=port, log_level="error", access_log=False, ws=Line, ws_per_message_deflate=False,
         ws_ping_interval=None, backlog=4096,
     )  # fmt: skip
 
@@ -126,3 +123,6 @@ class Contestant:
 
     def post(self, path, body):
         return post(f"127.0.0.1:{self.port}", path, body)
+
+    def cpu_s(self):
+        return cpu_s(self.process.pid)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from jam_recs import log, member, service  # noqa: F401  imported once, in the parent of all that are killed
 from jam_recs.service import router
 from shared.bootstrap import Engines
+from shared.console.line import Line
 from shared.settings import Settings
 
 
@@ -16,6 +17,4 @@ def serve(home, port, compact_at):
     log.COMPACT_AT = compact_at
     app = FastAPI()
     app.include_router(router(Engines(Settings(home=Path(home)))))
-    uvicorn.run(
-        app, port=port, log_level="error", access_log=False, ws="websockets-sansio", ws_per_message_deflate=False
-    )
+    uvicorn.run(app, port=port, log_level="error", access_log=False, ws=Line, ws_per_message_deflate=False)

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from jam_recs.member import Guest
 from jam_recs.service import router
 from shared.bootstrap import Engines
+from shared.console.line import Line
 from shared.settings import Settings
 
 NOW = 1_800_000_000_000
@@ -80,7 +81,7 @@ async def serve(home, times, test):
     app = FastAPI()
     app.include_router(router(engines))
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=65_536, ws_per_message_deflate=False
+        app, log_level="warning", access_log=False, ws=Line, ws_max_size=65_536, ws_per_message_deflate=False
     )  # fmt: skip
     server = uvicorn.Server(config)
     with create_server(("127.0.0.1", 0)) as listener:

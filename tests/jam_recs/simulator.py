@@ -176,7 +176,7 @@ class Simulation:
                 continue
             if self.rng.random() < self.faults.cut:
                 self.later(1, self.connect, client)
-            while frame := seat.take(self.room().durable):
+            for frame in seat.take(self.room().durable):
                 self.send(self.hear, client, seat, frame)
 
     def receive(self, client, seat, op, place):
@@ -230,7 +230,7 @@ class Simulation:
         member = room.state.members[client.member]
         if client.seat in room.seats:
             room.seats.remove(client.seat)
-        client.seat = Seat(client.member, lambda: None)
+        client.seat = Seat(client.member)
         if not member.present:
             self.rooms.submit(ROOM, client.member, 0, r.Join(r.Profile(str(client.member))), self.at_ms())
         room.seats.append(client.seat)
@@ -318,10 +318,10 @@ class Simulation:
         wrong += [f"{call.id}: never answered" for call in self.calls.values() if not call.answers]
         final = view(self.room().durable)
         for client in self.clients:
-            seat = Seat(client.member, lambda: None)
+            seat = Seat(client.member)
             self.room().catch_up(seat, client.view.version if client.view else 0)
             try:
-                while frame := seat.take(self.room().durable):
+                for frame in seat.take(self.room().durable):
                     if frame == RESET:
                         wrong.append(f"member {client.member} stands at a version that the log never had")
                         client.view = None

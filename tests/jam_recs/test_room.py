@@ -32,17 +32,14 @@ def add(rooms, number, tell=None):
 
 
 def sit(rooms, member=1, version=0):
-    seat = Seat(member, lambda: None)
+    seat = Seat(member)
     rooms.rooms["a"].catch_up(seat, version)
     rooms.rooms["a"].seats.append(seat)
     return seat
 
 
 def drain(rooms, seat):
-    frames = []
-    while frame := seat.take(rooms.rooms["a"].durable):
-        frames.append(frame)
-    return frames
+    return seat.take(rooms.rooms["a"].durable)
 
 
 def test_nothing_is_heard_before_it_is_durable(rooms):
@@ -144,7 +141,7 @@ def test_after_a_restart_the_room_and_its_last_events_are_there(rooms, tmp_path)
     rooms.log = Log(tmp_path / "rooms.log")
     again = Rooms(rooms.log, rooms.log.recovered)
     assert (again.rooms["a"].state, again.rooms["a"].durable) == (durable, durable)
-    seat = Seat(1, lambda: None)
+    seat = Seat(1)
     again.rooms["a"].catch_up(seat, 3)
     assert [read_frame(frame).version for frame in seat.frames] == [4, 5, 6]
     again.submit("a", 1, 6, r.Vote(3, 1), 0)

@@ -126,6 +126,21 @@ def test_bad_frames_are_answered_and_change_nothing(served, times):
     served(test)
 
 
+def test_what_is_said_before_one_sits_is_heard_first_and_in_order(served, times):
+    async def test(house):
+        (card,) = await house.party(0)
+        async with house.socket(card["room"]) as socket:
+            await socket.send(json.dumps({"type": "hello", "token": card["token"]}))
+            for seq in range(1, 31):
+                ask = json.dumps({"type": "ask", "seq": seq, "wish": {"type": "add", "track_id": seq}})
+                await socket.send([ask[:9], ask[9:]])  # in two fragments
+            answers = [json.loads(await socket.recv()) for _ in range(31)]
+            assert [answer["version"] for answer in answers] == list(range(1, 32))
+            assert [answer["seq"] for answer in answers[1:]] == list(range(1, 31))
+
+    served(test)
+
+
 def test_a_flood_is_slowed_and_its_ids_stay_free(served, times):
     async def test(house):
         (card,) = await house.party(0)
