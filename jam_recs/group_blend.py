@@ -25,7 +25,7 @@ HIDDEN_SHARE = 0.2  # of the pairs, at most, in one fold
 NEGATIVES = 100
 PENALTY = 1.0  # of the squared weights
 IDEAL = 24
-GROUPS = 256
+CELLS = 2_000_000  # of a table [groups, items] that is held at once: 8 MB, and some forty tables of the kind
 FEW, MANY = 50.0, 300.0  # λ of EASE, for groups or users alone and for both together
 SIGNALS = ("filter", "filter-groups", "ease", "ease-groups", "neighbours", "popular", "known", "average")
 
@@ -39,15 +39,16 @@ class Signals(NamedTuple):
 
 
 def signals(train: Groups, cases: list[Case]) -> Signals:
-    """All signals of all cases, from `train` alone; GROUPS groups at a time, so that no table is all groups × items large."""
+    """All signals of all cases, from `train` alone; a block of groups at a time, so that no table is all groups × items large."""
     everything = vstack([train.groups, train.users]).tocsr()
     ease, of_groups, of_users = fit_ease(everything, MANY), fit_ease(train.groups, FEW), fit_ease(train.users, FEW)
     popular = np.log1p(train.groups.getnnz(axis=0)).astype(np.float32)
     asked, place = np.unique([case.group for case in cases], return_inverse=True)
     count = len(cases)
     found = Signals([np.empty(0)] * count, [np.empty(0, np.float32)] * count, [np.empty(0, bool)] * count)
-    for first in range(0, len(asked), GROUPS):
-        block = asked[first : first + GROUPS]
+    step = max(1, CELLS // train.groups.shape[1])
+    for first in range(0, len(asked), step):
+        block = asked[first : first + step]
         rows, members = train.groups[block], train.members[block]
         present = np.unique(members.indices)
         likings, mean = _likings(of_users, train.users[present]), _scaled(members, -1)
@@ -57,7 +58,7 @@ def signals(train: Groups, cases: list[Case]) -> Signals:
             (mean @ train.users).toarray(), mean[:, present] @ likings,
         ])  # fmt: skip
         had = rows.toarray() > 0
-        for number in np.flatnonzero((place >= first) & (place < first + GROUPS)):
+        for number in np.flatnonzero((place >= first) & (place < first + step)):
             row, candidates = place[number] - first, cases[number].candidates
             who = np.searchsorted(present, members.indices[members.indptr[row] : members.indptr[row + 1]])
             found.values[number] = tables[:, row, candidates].T.astype(np.float64)

@@ -6,8 +6,8 @@
     groupRatingTest.txt      group SPACE item [SPACE rating …]
     groupRatingNegative.txt  (group,item) SPACE item SPACE item …  a line for each test pair
 
-Fields may be separated by spaces, tabs or commas. A test pair that also stands in the group's training tells only that a file was
-split badly; it is removed, counted, and warned of.
+Fields may be separated by spaces, tabs or commas; ids need not be dense. A test pair that also stands in the group's training tells
+only that a file was split badly; it is removed, counted, and warned of.
 """
 
 import re
@@ -20,7 +20,7 @@ from scipy.sparse import csr_matrix
 
 from shared.errors import BadInput
 
-MAX_ID = 10_000_000
+MAX_ID = 2**53
 FILES = ("groupMember", "userRatingTrain", "groupRatingTrain", "groupRatingTest", "groupRatingNegative")
 Pairs = list[tuple[int, int]]
 Int64 = NDArray[np.int64]
@@ -68,18 +68,23 @@ def read_folder(folder: Path) -> Split:
             cases.append(Case(pair[0], np.array([pair[1], *others], np.int64)))
     if not cases:
         raise BadInput(f"{paths[3]}: no test pair is left ({leaking} stand in the training); expected at least one")
-    count_groups = 1 + max(group for group, _ in members + group_chosen + tests)
-    count_users = 1 + max(user for _, user in members + [(0, user) for user, _ in chosen])
-    top = max(int(case.candidates.max()) for case in cases)
-    items = 1 + max(top, *(item for _, item in chosen + group_chosen))
-    train = Groups(
-        ones(group_chosen, (count_groups, items)), ones(chosen, (count_users, items)),
-        ones(members, (count_groups, count_users)),
-    )  # fmt: skip
+    groups = np.unique([group for group, _ in members + group_chosen + tests])
+    users = np.unique([user for _, user in members] + [user for user, _ in chosen])
+    offered = [item for case in cases for item in case.candidates.tolist()]
+    items = np.unique([item for _, item in chosen + group_chosen] + offered)
+    cases = [Case(int(np.searchsorted(groups, group)), np.searchsorted(items, asked)) for group, asked in cases]
+    train = Groups(_table(group_chosen, groups, items), _table(chosen, users, items), _table(members, groups, users))
     lonely = [case.group for case in cases if train.members[case.group].nnz == 0]
     if lonely:
-        raise BadInput(f"{paths[0]}: group {lonely[0]} is tested but has no members; add its line")
+        raise BadInput(f"{paths[0]}: group {groups[lonely[0]]} is tested but has no members; add its line")
     return Split(train, cases, leaking)
+
+
+def _table(pairs: Pairs, rows: Int64, columns: Int64) -> csr_matrix:
+    """`ones` of ids: an id's row or column is its place among the sorted ids that there are."""
+    first, second = np.array(pairs, np.int64).reshape(-1, 2).T
+    places = zip(np.searchsorted(rows, first).tolist(), np.searchsorted(columns, second).tolist(), strict=True)
+    return ones(list(places), (len(rows), len(columns)))
 
 
 def ones(pairs: Pairs, shape: tuple[int, int]) -> csr_matrix:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from secrets import token_hex
-from threading import RLock
+from threading import Lock
 from time import monotonic_ns
 from typing import Annotated, Any
 
@@ -27,7 +27,7 @@ from pydantic import BaseModel, Field
 from jam_recs import records as r
 from jam_recs.log import LogFull
 from jam_recs.names import clean_name, link_of, qr_of
-from jam_recs.recommend import Library
+from jam_recs.recommend import open_library
 from jam_recs.room import Room, Seat
 from jam_recs.server import Server, sit
 from jam_recs.tokens import LIFE_MS, Bucket, Denied, Token, new_member, sign, verify
@@ -102,30 +102,22 @@ class Parties:
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
-        self._library: Library | None = None
-        self._opening = RLock()
+        self._opening = Lock()
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sockets = 0
 
-    def _find_library(self) -> Library | None:
-        """The catalogue, if it was published; ready to pick at once."""
-        from jam_recs.recommend import open_library
-
-        with self._opening:
-            if self._library is None:
-                try:
-                    self._library = open_library(self._engines.lake)
-                except NotFound as error:
-                    log.warning(json.encode({"no_catalogue": str(error)}).decode())
-        return self._library
-
     def _open(self) -> None:
-        home = self._engines.settings.home / "jam_recs"
         with self._opening:
-            if self._server is None:
-                library = self._find_library()
-                self._server = Server(home, self._engines.clock, lambda: monotonic_ns() // 1_000_000, library)
+            if self._server:
+                return
+            library = None
+            try:
+                library = open_library(self._engines.lake)
+            except NotFound as error:
+                log.warning(json.encode({"no_catalogue": str(error)}).decode())
+            home = self._engines.settings.home / "jam_recs"
+            self._server = Server(home, self._engines.clock, lambda: monotonic_ns() // 1_000_000, library)
 
     async def server(self) -> Server:
         """The server, working on the running loop; to open it takes seconds, so a worker thread does."""
@@ -181,9 +173,9 @@ class Parties:
 
     async def tracks(self, q: str = Query("", max_length=200)) -> list[dict[str, Any]]:
         """Tracks to add: title or artist holds the text."""
-        library = await run_in_threadpool(self._find_library)
+        library = (await self.server()).library
         if library is None:
-            raise NotFound("no tracks are published; run `liner jam-recs demo` once")
+            raise NotFound("no tracks are published; run `liner jam-recs demo` once and start again")
         found: list[dict[str, Any]] = to_builtins(await run_in_threadpool(library.catalogue.find, q, 20))
         return found
 

@@ -56,6 +56,44 @@ def test_file_names_may_carry_a_prefix_and_fields_tabs(folder):
     assert split.train.members.toarray()[2].nonzero()[0].tolist() == [4, 5]
 
 
+def test_ids_with_holes_are_the_same_groups(folder):
+    dense = evaluate_groups(folder)["methods"]
+    for name, scales in {"groupMember": (10**9, 10**7), "userRatingTrain": (10**7, 10**8),
+                         "groupRatingTrain": (10**9, 10**8), "groupRatingTest": (10**9, 10**8)}.items():  # fmt: skip
+        path = folder / f"{name}.txt"
+        rows = [[int(field) for field in line.replace(",", " ").split()] for line in path.read_text().splitlines()]
+        scaled = [
+            [row[0] * scales[0], *(other * scales[1] for other in row[1 : None if "M" in name else 2])] for row in rows
+        ]
+        path.write_text("".join(f"{row[0]}\t{','.join(map(str, row[1:]))}\n" for row in scaled))
+    path = folder / "groupRatingNegative.txt"
+    rows = [
+        line.strip("(").replace(")", ",").replace(" ", "").split(",")
+        for line in NEGATIVE.replace(" ", ",").splitlines()
+    ]
+    path.write_text("".join(f"({int(g) * 10**9},{int(i) * 10**8})\t" + "\t".join(str(int(o) * 10**8) for o in rest if o) + "\n"
+                            for g, i, *rest in rows))  # fmt: skip
+    assert evaluate_groups(folder)["methods"] == dense
+
+
+def test_what_others_may_have_written(folder):
+    """Groups of one, implicit ones and stars, pairs and candidates twice, lists of any length, items that nobody rated."""
+    files = {
+        "groupMember": "0,0\n1\t2\t3\n2 4,5,4\n",
+        "userRatingTrain": USERS + USERS.replace(" 5\n", "\t4.5\t881250949\n"),
+        "groupRatingTrain": TRAIN + "1 4 1\n",
+        "groupRatingTest": "0 2 1\n0 2 1\n1 6 1\n",
+        "groupRatingNegative": "(0,2) 3 2 3 99 98\n(1,6) 2\n",
+    }
+    for name, text in files.items():
+        (folder / f"{name}.txt").write_text(text)
+    split = read_folder(folder)
+    assert [len(case.candidates) for case in split.cases] == [4, 4, 2]
+    assert split.train.members.sum() == 5
+    report = evaluate_groups(folder)
+    assert all(0 <= found["ndcg@10"] <= found["hr@10"] <= 1 for found in report["methods"].values())
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -65,7 +103,7 @@ def test_file_names_may_carry_a_prefix_and_fields_tabs(folder):
         ("groupMember", "", "groupMember.txt: empty"),
         ("groupRatingTrain", "0 0\n\n1\n", r"groupRatingTrain.txt: line 3: 1 fields"),
         ("groupRatingTrain", "0 -4\n", r"line 1: field '-4'; expected id item, whole numbers, 0"),
-        ("userRatingTrain", "0 99999999999\n", r"userRatingTrain.txt: line 1: field '99999999999'"),
+        ("userRatingTrain", "0 99999999999999999\n", r"userRatingTrain.txt: line 1: field '99999999999999999'"),
         ("userRatingTrain", "0 1.5\n", r"line 1: field '1.5'"),
         ("groupRatingTest", "0 2\n1 7\n", r"line 2, pair \(1, 7\): no line in groupRatingNegative.txt"),
         ("groupRatingTest", "2 8\n", "no test pair is left"),
