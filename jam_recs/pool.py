@@ -119,10 +119,18 @@ def products(tastes: Any, vectors: Any, rows: Any) -> Any:
     return scores
 
 
-def nearness(vectors: Float32, rows: Rows, targets: Rows) -> Float32:
+@njit(cache=True, nogil=True, fastmath=True)
+def nearness(vectors: Any, rows: Any, targets: Any) -> Any:
     """How much vectors[rows] point where each of vectors[targets] does: squared cosines, 0 where apart; float32[targets, rows]."""
-    others, own = vectors[rows], vectors[targets]
-    product = np.maximum(products(own, vectors, rows), 0)
-    lengths = np.einsum("tk,tk->t", own, own)[:, None] * np.einsum("rk,rk->r", others, others)
-    near: Float32 = product**2 / np.maximum(lengths, np.float32(1e-30))
+    near = np.zeros((len(targets), len(rows)), np.float32)
+    for place in range(len(rows)):
+        vector = vectors[rows[place]]
+        for target in range(len(targets)):
+            other, product, length, own = vectors[targets[target]], np.float32(0), np.float32(1e-30), np.float32(0)
+            for k in range(len(vector)):
+                product += vector[k] * other[k]
+                length += other[k] * other[k]
+                own += vector[k] * vector[k]
+            if product > 0:
+                near[target, place] = product * product / (length * own)
     return near

@@ -151,7 +151,10 @@ def level_now(catalogue: Catalogue, session: Session) -> NDArray[np.float64]:
     for skip in session.skips:
         if skip.member_id in place and skip.at >= first:
             liking[place[skip.member_id], skip.at - first] = 0
-    return levels(liking, np.array([member.joined - first for member in session.members], np.int64))
+    level: NDArray[np.float64] = levels(
+        liking, np.array([member.joined - first for member in session.members], np.int64)
+    )
+    return level
 
 
 def _front(catalogue: Catalogue, session: Session) -> Rows:

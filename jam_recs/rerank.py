@@ -11,13 +11,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from jam_recs.constraints import ARTIST_WINDOW, PER_ARTIST
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-Int64 = NDArray[np.int64]
 
 DECAY = 0.95  # half forgotten after 13 tracks
 EPSILON = 0.3  # in likings; what keeps the first pick from being a lottery
@@ -25,20 +20,22 @@ ALPHA = 3.0
 FLOW = 0.02  # cost of one standard deviation of tempo and energy from a track to the next, in likings
 
 
-def levels(liking: Float32, joined: Int64, decay: float = DECAY) -> Float64:
+@njit(cache=True, nogil=True)
+def levels(liking: Any, joined: Any, decay: float = DECAY) -> Any:
     """What each member has had lately, float64[members], from the likings float32[members, tracks] of all tracks so far.
 
-    joined int[members]: how many of these tracks had begun when the member came. Until then he has no level; then he is given the
+    joined int64[members]: how many of these tracks had begun when the member came. Until then he has no level; then he is given the
     mean of those present, or he would own the queue until he had caught up. Members who left are simply not among the rows.
     """
-    level, present = np.zeros(len(liking)), joined <= 0
-    for track in range(liking.shape[1] + 1):
-        come = (joined == track) & ~present
-        if come.any():
-            level[come] = level[present].mean() if present.any() else 0.0
-            present |= come
-        if track < liking.shape[1]:
-            level = np.where(present, decay * level + liking[:, track], 0.0)
+    members, tracks = liking.shape
+    level, present = np.zeros(members), joined <= 0
+    for track in range(tracks + 1):
+        mean = level[present].mean() if present.any() else 0.0
+        for u in range(members):
+            if joined[u] == track and not present[u]:
+                level[u], present[u] = mean, True
+            if track < tracks and present[u]:
+                level[u] = decay * level[u] + liking[u, track]
     return level
 
 
@@ -69,13 +66,13 @@ def greedy(
     for place in range(want):
         weight = weights(had, alpha, epsilon)
         window = front[place : place + ARTIST_WINDOW - 1]  # what stands in the last nine places
-        chosen, most = -1, -np.inf
+        gains, chosen, most = np.zeros(pool), -1, -np.inf
+        for u in range(members):
+            gains += weight[u] * liking[u]
         for t in range(pool):
-            if taken[t] or not _spaced(artist[t], window):
+            gain = gains[t]  # flow only takes from it: most columns need no further look
+            if gain <= most or taken[t] or not _spaced(artist[t], window):
                 continue
-            gain = 0.0
-            for u in range(members):
-                gain += weight[u] * liking[u, t]
             if flow_cost > 0 and not np.isnan(last[0]):
                 gain -= flow_cost * np.sqrt((flow[t, 0] - last[0]) ** 2 + (flow[t, 1] - last[1]) ** 2)
             if gain > most:

@@ -92,7 +92,7 @@ def test_without_a_file_and_without_a_week_the_verb_says_what_to_do(tmp_path):
         ("1\t2\t-3\n", r"line 1: field '-3'; expected user artist plays, whole numbers"),
         ("1\tABBA\t3\n", r"line 1: field 'ABBA'"),
         ("1\t2\tNaN\n", r"line 1: field 'NaN'"),
-        ("1\t2\t99999999999\n", r"line 1: field '99999999999'"),
+        ("1\t2\t99999999999999999\n", r"line 1: field '99999999999999999'"),
         ("user\tartist\tplays\n1\t2\t3\n", "0 listeners of 10 artists and more, 1 artists; expected at least"),
     ],
 )
