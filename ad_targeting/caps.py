@@ -5,7 +5,9 @@ ads at price·(1−λ) − μ; the sum of these + Σ μ·cap + Σ λ·budget is 
 λ is (`bound.descend`): up where the listener would hear the ad too often, down where less often than allowed; the best μ seen is kept.
 
 What μ says is also what a break should leave for another of the same listener. Without the candidates that it prices out, yesterday's
-log teaches the pacer prices at which caps are kept already; the pacer itself need not know of them.
+log teaches the pacer prices at which caps are kept already; the pacer itself need not know of them. And through the day each break
+asks μ anew, of that listener's breaks since yesterday's midnight, with what is left of the caps stretched to as many breaks as are still
+expected (`price_hearings`): an ad that may be heard twice should not be played at breakfast for want of anything better.
 """
 
 from typing import Any, NamedTuple
@@ -14,11 +16,15 @@ import numpy as np
 from numba import njit
 
 from ad_targeting.bound import Dual, Floats, descend
-from ad_targeting.records import MAX_SLOTS, Log
+from ad_targeting.records import MAX_SLOTS, Breaks, Log
 from ad_targeting.rule import net_value, offer
+from shared.clock import DAY_MS
 
 TURNS, FIRST, LARGEST = 40, 4_000.0, 20_000.0
 """Steps of μ at most for one listener; micros of the first and of the largest."""
+LISTENING, STEADINESS, TRUST = 0.75, 2.0, 0.8
+"""Share of listeners who listen on a day; shape of the gamma factor by which a listener's days differ; how much of μ counts, for the
+breaks to come are not those that were."""
 
 
 class Capped(NamedTuple):
@@ -43,6 +49,43 @@ class Room(NamedTuple):
     taken: Any
 
 
+def new_room(ads: int, breaks: int) -> Room:
+    """Room for listeners of so many breaks at most."""
+    price, best, step, sign = np.zeros((4, ads))
+    places, taken = np.zeros((breaks, MAX_SLOTS), np.int64), np.zeros(breaks, np.int64)
+    return Room(price, best, step, sign, np.zeros(ads, np.int64), places, taken)
+
+
+class History(NamedTuple):
+    """What serving needs to price hearings: yesterday's log and today's, joined, and the rules of both; of each of today's breaks how many
+    of the joined order precede it, int64[breaks], and how many more the listener is expected to have, float64[breaks]."""
+
+    log: Log
+    rules: Capped
+    before: Any
+    later: Floats
+    limits: Floats
+    floor: Floats
+    room: Room
+
+
+def make_history(yesterday: Log, today: Log, group: Any, cap: Any, engagement: Floats) -> History:
+    """Of a day to be served; engagement float64[listeners]: usual hours a day. On some days a listener listens more than on others; each
+    break of today says which day this is (a Poisson count under a gamma prior)."""
+    columns: list[Any] = [np.concatenate(pair) for pair in zip(yesterday.breaks, today.breaks, strict=True)]
+    first = np.concatenate([yesterday.first, today.first[1:] + yesterday.first[-1]])
+    ad, price = (np.concatenate([getattr(log, name) for log in (yesterday, today)]) for name in ("ad", "price"))
+    log, since, user = Log(Breaks(*columns), first, ad, price), yesterday.breaks.moment.size, today.breaks.user
+    rules = capped(log, group, cap)
+    before = np.argsort(rules.order)[since:]
+    met = before + 1 - rules.start[user] - np.bincount(yesterday.breaks.user, minlength=engagement.size)[user]
+    passed = np.searchsorted(yesterday.breaks.moment % DAY_MS, today.breaks.moment % DAY_MS) / since
+    usual = engagement[user] / engagement.sum() * since / LISTENING
+    later = usual * (1 - passed) * (STEADINESS + met) / (STEADINESS + usual * passed)
+    room = new_room(len(cap), int(np.diff(rules.start).max()))
+    return History(log, rules, before, later, np.zeros(len(cap)), np.zeros(log.breaks.moment.size), room)
+
+
 def capped(log: Log, group: Any, cap: Any) -> Capped:
     """The rules of a day, and its breaks by listener."""
     start = np.concatenate([[0], np.cumsum(np.bincount(log.breaks.user))])
@@ -51,11 +94,7 @@ def capped(log: Log, group: Any, cap: Any) -> Capped:
 
 def capped_dual(log: Log, budgets: Any, rules: Capped, shadow: Floats, floor: Any, kept: Any = None) -> Dual:
     """`bound.dual` with caps; kept bool[candidates], if given, becomes those that μ does not price out."""
-    ads, most = shadow.size, int(np.diff(rules.start).max())
-    price, best, step, sign = np.zeros((4, ads))
-    places, taken = np.zeros((most, MAX_SLOTS), np.int64), np.zeros(most, np.int64)
-    room = Room(price, best, step, sign, np.zeros(ads, np.int64), places, taken)
-    spend = np.zeros(ads, np.int64)
+    room, spend = new_room(shadow.size, int(np.diff(rules.start).max())), np.zeros(shadow.size, np.int64)
     value = _serve_listeners(log, rules, shadow, floor, room, spend, np.zeros(0, np.bool_) if kept is None else kept)
     return Dual(shadow, value + float(shadow @ budgets), spend)
 
@@ -79,7 +118,7 @@ def _serve_listeners(log: Any, rules: Any, shadow: Any, floor: Any, room: Any, s
     total = 0.0
     for u in range(rules.start.size - 1):
         at = rules.order[rules.start[u] : rules.start[u + 1]]
-        total += _price_hearings(log, at, rules, shadow, floor, room)
+        total += _price_listener(log, at, rules, shadow, floor, room)
         _want(log, at, rules, shadow, floor, room.best, room)
         room.hearings[:] = 0
         for n in range(at.size):
@@ -97,7 +136,7 @@ def _serve_listeners(log: Any, rules: Any, shadow: Any, floor: Any, room: Any, s
 
 
 @njit(cache=True, nogil=True)
-def _price_hearings(log: Any, at: Any, rules: Any, shadow: Any, floor: Any, room: Any) -> float:
+def _price_listener(log: Any, at: Any, rules: Any, shadow: Any, floor: Any, room: Any) -> float:
     """room.best becomes μ of the listener whose breaks are at[:]; returns its dual: what the breaks take + Σ μ·cap."""
     price, least = room.price, np.inf
     price[:], room.step[:], room.sign[:] = 0.0, FIRST, 0.0
@@ -121,6 +160,20 @@ def _price_hearings(log: Any, at: Any, rules: Any, shadow: Any, floor: Any, room
 
 
 @njit(cache=True, nogil=True)
+def price_hearings(history: Any, b: int, user: int, shown: Any, shadow: Any, prices: Any) -> None:
+    """Into prices float64[ads], micros: what a hearing of each ad is worth to the listener's breaks after break b of today."""
+    rules, limits = history.rules, history.limits
+    at = rules.order[rules.start[user] : history.before[b]]
+    prices[:] = 0.0
+    if at.size > 0 and history.later[b] > 0:
+        for i in range(limits.size):
+            limits[i] = (rules.cap[i] - shown[user, i]) * at.size / history.later[b]
+        left = Capped(rules.group, limits, rules.start, rules.order)
+        _price_listener(history.log, at, left, shadow, history.floor, history.room)
+        prices[:] = TRUST * history.room.best
+
+
+@njit(cache=True, nogil=True)
 def _want(log: Any, at: Any, rules: Any, shadow: Any, floor: Any, price: Any, room: Any) -> float:
     """What each break takes at (λ, μ), into room.ads, taken and hearings; returns Σ net values."""
     total, values = 0.0, np.empty(MAX_SLOTS)
@@ -133,7 +186,7 @@ def _want(log: Any, at: Any, rules: Any, shadow: Any, floor: Any, price: Any, ro
                 break  # the rest is cheaper, and λ, μ ≥ 0
             i = np.int64(log.ad[k])
             value = net_value(log.price[k], shadow[i], floor[b]) - price[i]
-            if value > least:
+            if value > least and rules.cap[i] > 0:
                 taken = offer(room.ads[n], values, taken, slots, i, value, rules.group)
                 if taken == slots:
                     least = values[taken - 1]

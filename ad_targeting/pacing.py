@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ad_targeting.bound import Spots, dual, solve, spots
@@ -153,17 +152,7 @@ def rows(breaks: Breaks, chosen: Any) -> Breaks:
 
 def sample(log: Log, chosen: Any) -> Log:
     """The log of the chosen breaks (ascending indices)."""
-    first, ad, price = _gather(log.first, log.ad, log.price, chosen)
-    return Log(rows(log.breaks, chosen), first, ad, price)
-
-
-@njit(cache=True, nogil=True)
-def _gather(first: Any, ad: Any, price: Any, chosen: Any) -> Any:
-    start = np.zeros(chosen.size + 1, np.int64)
-    for n in range(chosen.size):
-        start[n + 1] = start[n] + first[chosen[n] + 1] - first[chosen[n]]
-    ads, prices = np.empty(start[-1], ad.dtype), np.empty(start[-1], price.dtype)
-    for n in range(chosen.size):
-        ads[start[n] : start[n + 1]] = ad[first[chosen[n]] : first[chosen[n] + 1]]
-        prices[start[n] : start[n + 1]] = price[first[chosen[n]] : first[chosen[n] + 1]]
-    return start, ads, prices
+    sizes = np.diff(log.first)[chosen]
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    at = np.arange(first[-1]) + np.repeat(log.first[chosen] - first[:-1], sizes)
+    return Log(rows(log.breaks, chosen), first, log.ad[at], log.price[at])

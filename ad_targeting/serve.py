@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ad_targeting.caps import price_hearings
 from ad_targeting.records import MAX_SLOTS
 from ad_targeting.rule import net_value, offer
 
@@ -26,20 +27,23 @@ def new_state(budgets: Any, users: int, caps: bool) -> State:
 
 
 @njit(cache=True, nogil=True)
-def serve(log: Any, low: int, high: int, state: State, rule: Any, played: Any) -> int:
-    """Serve breaks low..high of a Log; played int16[breaks, MAX_SLOTS] receives the ads, -1 for silence. Returns the revenue, micros."""
+def serve(log: Any, low: int, high: int, state: State, rule: Any, played: Any, history: Any = None) -> int:
+    """Serve breaks low..high of a Log; played int16[breaks, MAX_SLOTS] receives the ads, -1 for silence. With a `caps.History` an ad
+    must also be worth more than its hearing would be to the listener's later breaks. Returns the revenue, micros."""
     first, ad, price, user, slots = log.first, log.ad, log.price, log.breaks.user, log.breaks.slots
     left, shown = state
     capped = shown.shape[0] > 0
     ads, values, paid = np.empty(MAX_SLOTS, np.int64), np.empty(MAX_SLOTS), np.zeros(left.size, np.int64)
-    revenue = 0
+    revenue, hearing = 0, np.zeros(left.size)
     for b in range(low, high):
+        if history is not None:
+            price_hearings(history, b, user[b], shown, rule.shadow, hearing)
         taken, least, count = 0, 0.0, slots[b]
         for k in range(first[b], first[b + 1]):
             i = ad[k]
             if price[k] - rule.floor[b] <= least:
                 break  # the rest is cheaper, and λ ≥ 0
-            value = net_value(price[k], rule.shadow[i], rule.floor[b])
+            value = net_value(price[k], rule.shadow[i], rule.floor[b]) - hearing[i]
             if value <= least or left[i] < price[k] or (capped and shown[user[b], i] >= rule.cap[i]):
                 continue
             if rule.chance[i] < 1.0 and coin(b, i) >= rule.chance[i]:

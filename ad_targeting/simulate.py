@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ad_targeting.bound import Dual, solve
-from ad_targeting.caps import as_caps_leave, capped, solve_capped
+from ad_targeting.caps import History, as_caps_leave, capped, make_history, solve_capped
 from ad_targeting.pacing import MINUTES, Floats, Now, Pacer, Policy, minutes, rows
 from ad_targeting.policies import contestants, pacing
 from ad_targeting.records import MAX_SLOTS, Log
@@ -18,6 +18,7 @@ from ad_targeting.world import Market, make_log, make_market
 SCENARIOS = ("normal", "spike", "outage", "more", "fewer", "edit")
 """A normal day; a context's traffic fivefold for three hours; the largest country away for six hours; 30 % more and fewer breaks than
 yesterday; budgets edited at noon."""
+KNOWING = "ours, knowing caps"
 NOON = MINUTES // 2
 BINDING = 0.01
 """λ from which on a budget is one that binds; below it the search for λ may just not have come to 0."""
@@ -62,8 +63,8 @@ def edited(budgets: Any, seed: int) -> Any:
     return np.where(dice < 0.05, budgets * 2, np.where(dice < 0.1, budgets * 6 // 10, budgets))
 
 
-def play(day: Day, policy: Policy, floor: Floats) -> Outcome:
-    """Play a day minute by minute; floor float64[breaks of today]."""
+def play(day: Day, policy: Policy, floor: Floats, history: History | None = None) -> Outcome:
+    """Play a day minute by minute; floor float64[breaks of today]; history as in `serve`."""
     breaks, ads = day.today.breaks, day.group.size
     edges = np.searchsorted(minutes(breaks.moment), np.arange(MINUTES + 1))
     budgets = day.market.campaigns.budget.astype(np.int64)
@@ -78,7 +79,7 @@ def play(day: Day, policy: Policy, floor: Floats) -> Outcome:
         low, high = int(edges[minute]), int(edges[minute + 1])
         shadow, chance = policy(Now(minute, budgets, state.left, rows(breaks, slice(low))))
         rule = Rule(shadow, floor, day.group, day.market.campaigns.cap, chance)
-        revenue += serve(day.today, low, high, state, rule, played)
+        revenue += serve(day.today, low, high, state, rule, played, history)
         if (minute + 1) % 15 == 0:
             curve[(minute + 1) // 15] = budgets - state.left
     return Outcome(revenue, curve, played, budgets)
@@ -90,15 +91,18 @@ def compare(day: Day, names: Mapping[str, Any] | None = None) -> dict[str, Any]:
     shadow = solve(day.yesterday, day.market.campaigns.budget, day.group, floor[0], rounds=30).shadow
     best = solve(day.today, day.noon, day.group, floor[1], shadow, rounds=40)
     policies, found = contestants(day.yesterday, shadow, day.group, floor[0], day.market.seed), {}
+    history = None
     if day.caps:
         before, now = (capped(log, day.group, day.market.campaigns.cap) for log in (day.yesterday, day.today))
         best = solve_capped(day.today, day.noon, now, floor[1], best.shadow)
         aware = solve_capped(day.yesterday, day.market.campaigns.budget, before, floor[0], shadow).shadow
         left = as_caps_leave(day.yesterday, before, aware, floor[0])
-        policies["ours, knowing caps"] = pacing(Pacer(left, aware, day.group, floor[0], day.market.seed))
+        usual = day.market.listeners.engagement
+        history = make_history(day.yesterday, day.today, day.group, day.market.campaigns.cap, usual)
+        policies[KNOWING] = pacing(Pacer(left, aware, day.group, floor[0], day.market.seed))
     for name, policy in policies.items():
         if names is None or name in names:
-            outcome = play(day, policy, floor[1])
+            outcome = play(day, policy, floor[1], history if name == KNOWING else None)
             found[name] = judge(outcome, best, day.noon) | {"outcome": outcome}
     return {"bound_micros": round(best.bound), "shadow": shadow, "policies": found}
 
