@@ -4,7 +4,7 @@ The best is a knapsack: win the auctions with the most predicted clicks per unit
 threshold λ (clicks per unit of money), so every good bidder bids `pctr / λ`, pays the market price, and only has to find λ. Yesterday's λ
 (static) breaks when the market has moved. Ours keeps a spend curve, money an auction by log ratio `pctr / price`: the curve of the train
 log is the prior, scaled to what today has shown, and today's curve counts only what was seen, because a lost auction does not tell its
-price: a bin above the current λ has been watched, a bin below has not. λ is solved anew a thousand times a day, so that what is left
+price: a bin above the current λ has been watched, a bin below has not, the one that λ cuts in part. λ is solved anew a thousand times a day, so that what is left
 of the budget lasts for what is left of the auctions. Observations fade, so a drifting market is followed.
 
 Money is int64 micro-units. Every bidder knows the budget and how many auctions are to come (the traffic forecast, as in the literature on
@@ -175,9 +175,9 @@ def resolve(train: Log, budget: int, auctions: int) -> Pacer:
 
     def pace(block: Block) -> float:
         nonlocal lowest, spent, watched
-        whole = np.arange(len(prior)) >= lowest  # the bin that λ cuts was watched in part, and is left out
-        spent = KEPT * (spent + whole * np.bincount(block.won_bins, block.won_prices, len(prior)))
-        watched = KEPT * (watched + whole * block.auctions)
+        above = np.clip(np.arange(len(prior)) + 1 - lowest, 0, 1)  # the bin that λ cuts was watched in part
+        spent = KEPT * (spent + np.bincount(block.won_bins, block.won_prices, len(prior)))
+        watched = KEPT * (watched + above * block.auctions)
         expected, trust = watched @ prior, PRIOR_MONEY * budget + 1
         scale = (spent.sum() + trust) / (expected + trust)
         weight = PRIOR_AUCTIONS * auctions

@@ -56,6 +56,12 @@ def test_yesterdays_price_breaks_where_ours_holds(part):
     assert share(train, log, part) > 0.98
 
 
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_a_train_log_of_five_lines_holds_nobody_back(seed):
+    """Its whole prior lies in five bins; λ must not be stuck in one of them."""
+    assert share(market(seed, count=5), market(2), 16) > 0.99
+
+
 def test_equal_scores_are_a_matter_of_price_alone():
     assert share(market(1, spread=0.0), market(2, spread=0.0), 8) > 0.99
 
