@@ -4,8 +4,8 @@ The best is a knapsack: win the auctions with the most predicted clicks per unit
 threshold λ (clicks per unit of money), so every good bidder bids `pctr / λ`, pays the market price, and only has to find λ. Yesterday's λ
 (static) breaks when the market has moved. Ours keeps a spend curve, money an auction by log ratio `pctr / price`: the curve of the train
 log is the prior, scaled to what today has shown, and today's curve counts only what was seen, because a lost auction does not tell its
-price: a bin above the current λ has been watched, a bin below has not, the one that λ cuts in part. λ is solved anew a thousand times a day, so that what is left
-of the budget lasts for what is left of the auctions. Observations fade, so a drifting market is followed.
+price: a bin above the current λ has been watched, a bin below has not, the one that λ cuts in part. λ is solved anew a thousand times
+a day, so that what is left of the budget lasts for what is left of the auctions. Observations fade, so a drifting market is followed.
 
 Money is int64 micro-units. Every bidder knows the budget and how many auctions are to come (the traffic forecast, as in the literature on
 this data: Cai et al., WSDM 2017), nothing else of the log. A bid never exceeds what is left, so nothing is ever overspent.
