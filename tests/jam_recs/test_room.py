@@ -1,11 +1,14 @@
 """Nobody is told before the disk has it; every seat hears 1, 2, 3; a slow one loses his queue, not his order, and holds up nobody."""
 
+import asyncio
+
 import pytest
 
 from jam_recs import records as r
 from jam_recs.follow import follow, read_frame
 from jam_recs.log import Log
 from jam_recs.room import KEPT_FRAMES, LEASE_MS, RESET, RESYNC, SEAT_BYTES, SILENT_MS, Rooms, Seat
+from jam_recs.service import _flush
 from jam_recs.state import view
 from jam_recs.tokens import LIFE_MS
 
@@ -180,3 +183,39 @@ def test_a_room_whose_creation_the_disk_refused_never_was(rooms):
     rooms.submit("b", 1, 0, r.Create(r.Profile("Ben")), 0)
     rooms.undo(rooms.take())
     assert list(rooms.rooms) == ["a"]
+
+
+class StalledLine:
+    """A connection that takes nothing until it is told to."""
+
+    def __init__(self):
+        self.writable, self.written = asyncio.Event(), []
+
+    def write(self, frames):
+        self.written.append(list(frames))
+
+
+def test_a_line_that_takes_nothing_is_written_to_when_it_does(rooms):
+    room, line, seat = rooms.rooms["a"], StalledLine(), sit(rooms)
+    for number in range(1, 4):
+        add(rooms, number)
+        commit(rooms)
+        _flush(line, room, seat)
+    assert line.written == []
+    line.writable.set()
+    _flush(line, room, seat)
+    _flush(line, room, seat)  # woken again with nothing to say
+    (frames,) = line.written
+    assert [read_frame(frame).version for frame in frames] == [1, 2, 3, 4]
+
+
+def test_a_line_that_takes_nothing_for_too_long_is_told_to_resync(rooms):
+    room, line, seat = rooms.rooms["a"], StalledLine(), sit(rooms)
+    for number in range(1, 141):
+        rooms.submit("a", 1, number, r.Add(r.Track(number, "t" * 2_000)), 0)
+        commit(rooms)
+        _flush(line, room, seat)
+    line.writable.set()
+    _flush(line, room, seat)
+    ((first, whole),) = line.written
+    assert (first, read_frame(whole)) == (RESYNC, view(room.durable))
