@@ -117,17 +117,8 @@ def _ffmpeg(path: Path) -> Iterator[Samples]:
     program = shutil.which("ffmpeg")
     if program is None:
         raise BadInput(f"{show(path)}: no WAV, FLAC, OGG or MP3; install ffmpeg to read other formats, or convert it")
-    options = [
-        "-v",
-        "error",
-        "-nostdin",
-        "-timelimit",
-        str(FFMPEG_SECONDS),
-        "-format_whitelist",
-        FORMATS,
-        "-protocol_whitelist",
-        "file",
-    ]
+    bounds = f"-timelimit {FFMPEG_SECONDS} -format_whitelist {FORMATS} -protocol_whitelist file"
+    options = ["-v", "error", "-nostdin", *bounds.split()]
     output = ["-map", "0:a:0", "-ac", "2", "-ar", str(SAMPLE_RATE), "-f", "f32le", "pipe:1"]
     with tempfile.TemporaryFile() as words:
         command = [program, *options, "-i", f"file:{path}", *output]

@@ -39,14 +39,9 @@ frames of hits in the upload and in the catalogue."""
 
 def save(detector: Detector) -> bytes:
     """The state of a detector."""
-    votes, heard = detector.votes, detector.heard
+    votes, heard, stream = detector.votes, detector.heard, detector.landmarks
     live = np.arange(votes.span[0], votes.span[1]) & (len(votes.frames) - 1)
-    arrays: list[np.ndarray] = [
-        detector.landmarks.samples,
-        detector.landmarks.power,
-        np.packbits(heard.peaks, axis=1),
-        heard.rows,
-    ]
+    arrays: list[np.ndarray] = [stream.samples, stream.power, np.packbits(heard.peaks, axis=1), heard.rows]
     arrays += [heard.counts, *detector.recent, votes.frames[live], votes.references[live]]
     data, closed = [array.tobytes() for array in arrays], sorted(detector.closed.items())
     state = Checkpoint(FORMAT, detector.tolerated, detector.steps, detector.matches, data, detector.open, closed)

@@ -59,7 +59,7 @@ def encode(message: Message) -> bytes:
     return _encoder.encode(message)
 
 
-def decode(message: bytes, latest_ms: int) -> Message:
+def open_message(message: bytes, latest_ms: int) -> Message:
     """A message of the log, checked; BadInput says why it cannot be one. latest_ms: later event times are refused."""
     try:
         found: Message = _decoder.decode(message)

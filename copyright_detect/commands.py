@@ -79,6 +79,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _index(arguments: argparse.Namespace) -> None:
     from copyright_detect.audio import show
     from copyright_detect.index import open_index
+    from copyright_detect.records import SAMPLE_RATE
     from copyright_detect.rights_file import import_rights, read_rights
     from copyright_detect.scan import index_folder
     from shared.output import size_of
@@ -91,7 +92,7 @@ def _index(arguments: argparse.Namespace) -> None:
         rights, rows = import_rights(arguments.rights, arguments.db)
         rows += rights.unknown(index.references)
         rejected = [f"{show(arguments.rights)} row {row}: {reason}" for row, reason in sorted(rows)]
-    seconds = sum(map(index.seconds, index.references))
+    seconds = sum(index.reference(name).samples for name in index.references) / SAMPLE_RATE
     if arguments.json:
         counts = {"references": len(index.references), "seconds": round(seconds, 3), "version": index.version}
         print_json({"db": show(arguments.db), **counts, "refused": refused, "rights_rejected": rejected})

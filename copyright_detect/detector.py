@@ -91,7 +91,7 @@ class Detector:
     def _batch(self, peaks: Peaks) -> Iterator[Event]:
         """The steps of one batch of peaks. All keys are looked up at once; each hit counts in the step that completed its key."""
         steps = np.arange(self.steps, self.landmarks.rows // STEP + 1)
-        frames, catalogue, completed = self._hits(peaks.rows[peaks.wide], peaks.bins[peaks.wide])
+        frames, catalogue, completed = self._hits(peaks.rows[peaks.asked], peaks.bins[peaks.asked])
         of_peaks, of_hits = np.searchsorted(peaks.rows, steps * STEP), np.searchsorted(completed, steps)
         for mine, hits in zip(pairwise(of_peaks), pairwise(of_hits), strict=True):
             now = (self.steps + 1) * STEP
@@ -199,7 +199,7 @@ class Detector:
 
     def _event(self, kind: str, match: Open) -> Event:
         heard = ((self.steps * STEP - 1) * HOP + WINDOW) / SAMPLE_RATE
-        return Event(kind, match.match_id, heard, self._match(match))  # type: ignore[arg-type]
+        return Event(kind, match.match_id, heard, self._match(match), match.reference.first)  # type: ignore[arg-type]
 
     def _match(self, match: Open) -> Match:
         """As it is reported."""

@@ -1,7 +1,9 @@
 """The evidence of one match: both spectrograms, aligned, as a picture, and beside it the numbers, the decisions and the hash.
 
-The sound comes back from the log, chunk by chunk, so the hash in the record is that of the bytes that the verdict was spoken
-over, and anybody with the log can check it. The reference comes from its file; where that is gone, its stored peaks are drawn.
+It is made on demand: keep log and index as long as a dispute may come. The sound comes back from the log, chunk by chunk, so the
+hash in the record is that of the bytes that the verdict was spoken over, and anybody with the log can check it. The reference comes
+from its file; where that is gone, its stored peaks are drawn; where it was taken out of the index, only the upload's side is left,
+even if another recording has its name by now.
 """
 
 import json
@@ -13,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from copyright_detect.audio import decode as decode_audio
-from copyright_detect.chunks import Chunk, decode, to_float
-from copyright_detect.index import Index
+from copyright_detect.audio import decode
+from copyright_detect.chunks import Chunk, open_message, to_float
+from copyright_detect.index import Index, Reference
 from copyright_detect.picture import Side, decibels, draw, found_peaks
 from copyright_detect.records import FRAMES_PER_SECOND, HOP, SAMPLE_RATE, WINDOW, Match
 from copyright_detect.store import PartitionStore, Upload
@@ -42,7 +44,14 @@ def collect(log: EventLog, topic: str, store: PartitionStore, index: Index, verd
     for part in heard_pcm(log, topic, store, verdict["upload"], verdict["start_s"], verdict["end_s"]):
         digest.update(part)
         size += len(part)
-    return Evidence(png, _record(store, verdict, found, png, {"bytes": size, "sha256": digest.hexdigest()}))
+    record = _record(store, verdict, found, png, {"bytes": size, "sha256": digest.hexdigest()})
+    return Evidence(png, {**record, "reference_indexed": matched(index, verdict) is not None})
+
+
+def matched(index: Index, verdict: Mapping[str, Any]) -> Reference | None:
+    """The reference of a row of `verdicts`; None when it was removed since, or replaced by another recording of that name."""
+    found = index.at(verdict["ref_frame"])
+    return found if found and found.name == verdict["reference"] else None
 
 
 def draw_match(
@@ -56,11 +65,12 @@ def draw_match(
     ref_begin_s = match.ref_start_s - (match.start_s - begin_s) * match.tempo
     ref_end_s = match.ref_start_s + (drawn_s + CONTEXT_S) * match.tempo
     upload = Side("upload", decibels(to_float(sound)), begin_s, 1.0)
-    heard = reference_samples(index, match.reference, ref_begin_s, ref_end_s)
+    there = matched(index, verdict)
+    heard = reference_samples(there, ref_begin_s, ref_end_s)
     reference = Side(
         "reference", decibels(np.zeros(0, np.float32) if heard is None else heard), ref_begin_s, match.tempo
     )
-    frames, bins = index.peaks(match.reference)
+    frames, bins = index.peaks(there.name) if there else np.zeros((2, 0), np.int32)
     middle_s = (frames + WINDOW // 2 / HOP) / FRAMES_PER_SECOND
     inside = (middle_s >= match.ref_start_s) & (middle_s <= match.ref_start_s + drawn_s * match.tempo)
     peaks = np.stack([middle_s[inside], bins[inside]])
@@ -94,20 +104,19 @@ def heard_pcm(
     first, last = round(begin_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE)
     for offset, sample in store.places(upload, first, last):
         messages = log.read(topic, store.partition, offset, 1, timeout_ms=10_000)
-        chunk = decode(messages[0].value, latest_ms=1 << 62) if messages else None
+        chunk = open_message(messages[0].value, latest_ms=1 << 62) if messages else None
         if not isinstance(chunk, Chunk) or chunk.upload != upload:
             raise NotFound(f"{topic}, offset {offset}: no chunk of {upload}; the log lost it, or is another one")
         yield chunk.samples[2 * max(first - sample, 0) : 2 * (last - sample)]
 
 
-def reference_samples(index: Index, reference: str, begin_s: float, end_s: float) -> Samples | None:
-    """float32 of a reference's file from begin_s (silence before its start) to end_s; None when the file is gone."""
-    source = index.reference(reference).source
-    if source is None or not Path(source).is_file():
+def reference_samples(reference: Reference | None, begin_s: float, end_s: float) -> Samples | None:
+    """float32 of a reference's file from begin_s (silence before its start) to end_s; None when that, or the reference, is gone."""
+    if reference is None or reference.source is None or not Path(reference.source).is_file():
         return None
     first, last = round(begin_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE)
     at, parts = 0, [np.zeros(max(-first, 0), np.float32)]
-    for block in decode_audio(source):
+    for block in decode(reference.source):
         parts.append(block[max(first - at, 0) : max(last - at, 0)])
         at += block.size
         if at >= last:

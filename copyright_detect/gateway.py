@@ -66,7 +66,8 @@ class Gateway:
     _hearing: Lock = field(default_factory=Lock)  # a worker belongs to one thread at a time
 
     def __post_init__(self) -> None:
-        """Whatever a process that died was receiving is gone: its senders begin anew."""
+        """One index for its whole life. Whatever a process that died was receiving is gone: its senders begin anew."""
+        self.db = current_db(self.home)
         rmtree(self.home / "incoming", ignore_errors=True)
 
     @property
@@ -81,8 +82,10 @@ class Gateway:
 
     def begin(self, show: str) -> str:
         """A new upload; its id."""
-        if not (db := current_db(self.home)).is_dir():  # before anybody sends megabytes
-            raise NotFound(f"{db}: nothing is indexed; play the demo first, or liner copyright-detect serve --db DB")
+        if not self.db.is_dir():  # before anybody sends megabytes
+            raise NotFound(
+                f"{self.db}: nothing is indexed; play the demo first, or liner copyright-detect serve --db DB"
+            )
         now = self.engines.clock()
         with self._guard:
             for upload in [each for each, found in self.incoming.items() if now - found.touched_ms > IDLE_MS]:
@@ -159,7 +162,7 @@ class Gateway:
 
     def db_of(self, run: Run) -> Path:
         """The index that a run is held against."""
-        return current_db(self.home) if run == self.runs[0] else demo_db(self.home)
+        return self.db if run == self.runs[0] else demo_db(self.home)
 
     def uploads(self) -> list[dict[str, Any]]:
         """Those that were heard, the newest first, files before demos."""
@@ -175,7 +178,7 @@ class Gateway:
     def _hear_file(self, upload: str, found: Incoming) -> None:
         with self._outcome(upload, found):
             blocks = decode(found.path or "", LONGEST_SECONDS, MOST_BYTES)
-            worker = self._worker(found.run, current_db(self.home), self.engines.clock)
+            worker = self._worker(found.run, self.db, self.engines.clock)
             self._hear(worker, cut(upload, found.show, blocks, worker.clock), AT_ONCE, 0.0)
 
     def _hear_demo(self, upload: str, found: Incoming, level_db: float) -> None:
@@ -217,16 +220,13 @@ class Gateway:
                 found.path.unlink(missing_ok=True)
 
     def _worker(self, run: Run, db: Path, clock: Clock) -> Worker:
-        """The worker of a run, hired when it is first needed, and anew for another index."""
+        """The worker of a run, hired when it is first needed."""
         with self._hearing:
-            found = self._workers.get(run)
-            if found is None or found.catalogue.db != db:
+            if run not in self._workers:
                 self.engines.log.create(run.topic, PARTITIONS)
-                if found:
-                    found.revoke(range(PARTITIONS))
-                self._workers[run] = found = Worker(self.engines.log, run, Catalogue(db), clock)
-                found.assign(range(PARTITIONS))
-            return found
+                self._workers[run] = Worker(self.engines.log, run, Catalogue(db), clock)
+                self._workers[run].assign(range(PARTITIONS))
+            return self._workers[run]
 
     def _forget(self, upload: str) -> None:
         found = self.incoming[upload]
@@ -237,7 +237,7 @@ class Gateway:
 
 
 def current_db(home: Path) -> Path:
-    """The index that files are held against: the one `serve --db` named last, or the demo's."""
+    """The index that a server which starts now holds files against: the one `serve --db` named last, or the demo's."""
     pointer = home / "current-db"
     return Path(pointer.read_text(encoding="utf-8")) if pointer.exists() else demo_db(home)
 
@@ -248,7 +248,7 @@ def demo_db(home: Path) -> Path:
 
 
 def set_current_db(home: Path, db: Path) -> None:
-    """Hold files against this index from now on."""
+    """Hold files against this index, from the next start of a server on."""
     if not db.is_dir():
         raise NotFound(f"{db}: no such folder; make the index first: liner copyright-detect index DIR --db {db}")
     home.mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,8 @@ from shared.lake import write_json
 FORMAT = 1
 SHORTEST_S = 3.0
 """Less cannot be told from chance."""
+FEWEST_PEAKS = 3
+"""Of a reference: a key takes three."""
 APART = 64
 """Frames between two references on the line of the catalogue."""
 CATALOGUE = (1 << 32) - 1
@@ -145,10 +147,6 @@ class Index:
         """The record of a name; NotFound when there is none."""
         return self._entry(name)[0]
 
-    def seconds(self, name: str) -> float:
-        """Its length."""
-        return self.reference(name).samples / SAMPLE_RATE
-
     def _entry(self, name: str) -> tuple[Reference, Segment, int]:
         if name not in self._by_name:
             raise NotFound(f"{self.path}: no reference {name!r}; it has {', '.join(self.references[:5]) or 'none'} …")
@@ -236,7 +234,7 @@ def _analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
     rows, bins, _, power = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     loud = audible(rows, bins, power)
     rows, bins = rows[loud], bins[loud]
-    if len(rows) < SHORTEST_S:
+    if len(rows) < FEWEST_PEAKS:
         raise BadInput(f"{name}: silent, or one steady tone; there is nothing to know it by")
     frames = -(-samples // HOP)
     if first + frames > CATALOGUE:

@@ -35,8 +35,6 @@ def judge(
     if chunk.last and chunk.number < (highest := last_number(chunk.upload)):
         return "conflicting", f"chunk {chunk.number} says it is the last, but chunk {highest} came before it"
     if chunk.number >= upload.next_number + WINDOW:
-        return (
-            "early",
-            f"chunk {chunk.number}: more than {WINDOW} ahead of chunk {upload.next_number}, which is missing",
-        )
+        ahead = f"more than {WINDOW} ahead of chunk {upload.next_number}, which is missing"
+        return "early", f"chunk {chunk.number}: {ahead}"
     return TAKEN, ""

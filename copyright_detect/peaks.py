@@ -2,8 +2,9 @@
 
 There is no global threshold and none that decays: a voice 15 dB above the music hides what lies under its harmonics, but between
 them, in its pauses, below 150 Hz and above 4 kHz the maxima of the music are still the maxima of the mixture. The box sets the
-density. References are stored with a wide box (few peaks), uploads are asked with a narrow one (many): what is a maximum in the
-wide box is one in the narrow box too.
+density, and there are three, each within the one before: what a reference stores (few peaks), what an upload asks the index for
+(more), and what is remembered of an upload to verify a match against (most). A maximum of a wider box is one of a narrower too, so
+whatever was stored and survives is asked for, and whatever is asked for is remembered.
 """
 
 from collections.abc import Iterator
@@ -26,8 +27,8 @@ class Peaks(NamedTuple):
 
     rows: Ints
     bins: Ints
-    wide: Flags
-    """Whether maximum of the wider box too."""
+    asked: Flags
+    """Whether maximum of the wider box too: of KEY_BOX for an upload, whose keys are made of these."""
     power: Powers
 
 
@@ -85,7 +86,7 @@ def local_maxima(power: Powers, box: Box, wider: Box) -> Peaks:
     Only rows with the whole wider box inside `power` are judged. In time a maximum must be greater than what came before, so a
     steady tone, and silence, has none.
     """
-    rows, bins, wide = np.empty(1024, np.int32), np.empty(1024, np.int32), np.empty(1024, np.bool_)
+    rows, bins, asked = np.empty(1024, np.int32), np.empty(1024, np.int32), np.empty(1024, np.bool_)
     levels, count = np.empty(1024, np.float32), 0
     for t in range(wider.half_frames, len(power) - wider.half_frames):
         row = power[t]
@@ -97,11 +98,11 @@ def local_maxima(power: Powers, box: Box, wider: Box) -> Peaks:
             if _is_maximum(power, t, f, box):
                 if count == len(rows):
                     rows, bins = np.append(rows, rows), np.append(bins, bins)
-                    wide, levels = np.append(wide, wide), np.append(levels, levels)
+                    asked, levels = np.append(asked, asked), np.append(levels, levels)
                 rows[count], bins[count], levels[count] = t, f, here
-                wide[count] = _is_maximum(power, t, f, wider)
+                asked[count] = _is_maximum(power, t, f, wider)
                 count += 1
-    return Peaks(rows[:count], bins[:count], wide[:count], levels[:count])
+    return Peaks(rows[:count], bins[:count], asked[:count], levels[:count])
 
 
 @numba.njit(cache=True, nogil=True)

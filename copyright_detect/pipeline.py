@@ -1,4 +1,4 @@
-"""The way of the data, top to bottom: chunk → decode → in order → detect → decide → publish, inside one transaction.
+"""The way of the data, top to bottom: chunk → open → in order → detect → decide → publish, inside one transaction.
 
 `Step` is what happens with each message of a batch; `worker.py` brings the messages and commits what is written here with
 the offset behind them. An alarm is a row that others read as soon as the batch commits, while the upload still runs.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from copyright_detect.catalogue import Catalogue
 from copyright_detect.checkpoint import load, save
-from copyright_detect.chunks import Chunk, decode, to_float
+from copyright_detect.chunks import Chunk, open_message, to_float
 from copyright_detect.detector import Detector
 from copyright_detect.ordering import TAKEN, judge
 from copyright_detect.records import Event
@@ -33,9 +33,9 @@ class Step:
     running: set[str] = field(default_factory=set)  # heard in this batch and not at their end
 
     def message(self, message: Message, latest_ms: int) -> None:
-        """Decode, tell the time, end what ran out, hear the chunk; what cannot be used is set aside with its reason."""
+        """Open it, tell the time, end what ran out, hear the chunk; what cannot be used is set aside with its reason."""
         try:
-            found = decode(message.value, latest_ms)
+            found = open_message(message.value, latest_ms)
         except BadInput as error:
             self.batch.set_aside(message.offset, "poison", str(error), message.value)
             return

@@ -41,3 +41,5 @@ class Event(NamedTuple):
     at_s: float
     """Seconds of the upload heard when it was raised."""
     match: Match
+    ref_frame: int
+    """Where its reference begins in the catalogue: unlike a name, a place is never given to another recording."""

@@ -5,10 +5,10 @@ without a sample being heard again. `decide` is a pure function of (matches, rig
 give the same decisions and the same audit lines, a year later too, because each line names the snapshot's version.
 
 The rule, in order. A claim speaks when its reference was heard, its territory and dates cover the question, and at
-least its minimum was heard (seconds of that reference summed over the upload: cutting a song into pieces evades
-nothing). A licence (`allow`) silences the claims of the owner that gave it, for one show, until it expires; no owner can
-license another's share. Of the claims left the strictest wins: block > monetise > track > none; among equals the earliest
-valid_from, then the owner's name, then the row.
+least its minimum was heard (seconds of the upload in which that reference was heard: cutting a song into pieces evades
+nothing, and a second in two matches is one second). A licence (`allow`) silences the claims of the owner that gave it,
+for one show, until it expires; no owner can license another's share. Of the claims left the strictest wins: block >
+monetise > track > none; among equals the earliest valid_from, then the owner's name, then the row.
 """
 
 from collections.abc import Iterable, Sequence
@@ -92,20 +92,29 @@ class Decision(NamedTuple):
 
 def decide(matches: Sequence[Match], rights: Rights, show: str, day: date) -> list[Decision]:
     """One decision per reference heard and territory named by a claim on it, and one for ELSEWHERE; by reference, then territory."""
-    heard: dict[str, list[int]] = {}
+    heard: dict[str, list[Match]] = {}
     for match in matches:
-        heard.setdefault(match.reference, []).append(round((match.end_s - match.start_s) * 1000))
+        heard.setdefault(match.reference, []).append(match)
     decisions = []
     for reference, spans in sorted(heard.items()):
-        claims = rights.on(reference)
+        claims, heard_ms = rights.on(reference), _heard_ms(spans)
         named = {code for claim in claims for code in claim.territories | claim.excluded} - {WORLD}
         for territory in [*sorted(named), ELSEWHERE]:
             standing = [claim for claim in claims if claim.covers(territory, day)]
-            action, owner, why = _settle(standing, sum(spans), show)
-            said = f"{sum(spans) / 1000:.1f} s heard in {len(spans)} span{'s' * (len(spans) > 1)}; {why}"
+            action, owner, why = _settle(standing, heard_ms, show)
+            said = f"{heard_ms / 1000:.1f} s heard in {len(spans)} span{'s' * (len(spans) > 1)}; {why}"
             because = f"{action} in {territory} on {day}: {said}; rights {rights.version}"
             decisions.append(Decision(reference, territory, action, owner, because))
     return decisions
+
+
+def _heard_ms(matches: Iterable[Match]) -> int:
+    """Milliseconds of the upload that lie in at least one match."""
+    total = until = 0
+    for begin, end in sorted((round(match.start_s * 1000), round(match.end_s * 1000)) for match in matches):
+        total += max(end - max(begin, until), 0)
+        until = max(until, end)
+    return total
 
 
 def _settle(claims: Sequence[Claim], heard_ms: int, show: str) -> tuple[str, str, str]:

@@ -14,6 +14,7 @@ from copyright_detect.index import Index, Reference, add_references, open_index
 from copyright_detect.peaks import Ints, Peaks
 from copyright_detect.records import FRAMES_PER_SECOND, SAMPLE_RATE, Event, Match
 from copyright_detect.rights import Rights, action_of, decide
+from copyright_detect.verify import Evidence, Line
 from copyright_detect.vote import CELL, Longs
 from shared.errors import BadInput
 from shared.output import progress
@@ -90,6 +91,10 @@ class Tracer(Detector):
         self.offsets.append(found[1][ours] - found[0][ours])
         return found
 
+    def _found(self, reference: Reference, line: Line, found: Evidence, now: int) -> Iterator[Event]:
+        if reference == self.of:  # so faint, strangers would take all places
+            yield from super()._found(reference, line, found, now)
+
 
 def explain(path: str | Path, reference: str, db: str | Path) -> dict[str, Any]:
     """Why a file matches a reference, or why not: hits and how many chance brings, the best alignment, and what it lacks."""
@@ -116,7 +121,7 @@ def explain(path: str | Path, reference: str, db: str | Path) -> dict[str, Any]:
         "bits_needed": round(score.bits(score.needed(index.frames)), 1),
         "best": None if best is None else best._asdict(),
         "matches": sure is not None,
-        "because": _because(best, crowd, tracer.peaks, index),
+        "because": _because(best, sure is not None, crowd, tracer.peaks, index),
     }
 
 
@@ -126,20 +131,19 @@ def _best(events: list[Event], reference: str) -> Match | None:
     return max(closed, key=lambda match: match.score, default=None)
 
 
-def _because(best: Match | None, crowd: int, peaks: int, index: Index) -> str:
+def _because(best: Match | None, matches: bool, crowd: int, peaks: int, index: Index) -> str:
     """The reason in a sentence."""
     if not peaks:
         return "the upload is silent, or one steady tone: it has no peaks"
     if best is None:
         return f"no alignment of it stands out: at most {crowd} hits agree on one offset, which chance brings too"
     need = score.bits(score.needed(index.frames))
-    span = (
-        f"{best.start_s:.1f}–{best.end_s:.1f} s of the upload are {best.ref_start_s:.1f}–{best.ref_end_s:.1f} s of it"
-    )
+    upload, of_it = f"{best.start_s:.1f}–{best.end_s:.1f} s", f"{best.ref_start_s:.1f}–{best.ref_end_s:.1f} s"
+    span = f"{upload} of the upload are {of_it} of it"
     chance = f"{best.expected_false_alarms_per_1000h:.2g} such alignments per 1,000 h by chance"
-    if best.score >= need:
-        return f"{span}: {best.score:.0f} bits, {need:.0f} needed; {chance}"
-    return f"the best alignment, {span}, has {best.score:.0f} bits of {need:.0f} needed: {chance}"
+    if matches:
+        return f"{span}: {best.score:.1f} bits, {need:.1f} needed; {chance}"
+    return f"the best alignment, {span}, is not enough: {best.score:.1f} bits, {need:.1f} needed; {chance}"
 
 
 def print_scan(report: dict[str, Any]) -> None:
@@ -147,11 +151,9 @@ def print_scan(report: dict[str, Any]) -> None:
     for row in report["files"]:
         print(f"{row['file']}" + (f"  {row['error']}" if row["error"] else "" if row["matches"] else "  nothing found"))
         for match in row["matches"]:
-            print(
-                f"  {match['start_s']:8.1f} – {match['end_s']:7.1f} s  {match['reference']} from {match['ref_start_s']:.1f} s"
-                f"  {match['score']:.0f} bits, {match['expected_false_alarms_per_1000h']:.1g} false alarms per 1,000 h"
-                f"  {match['action']}"
-            )
+            span = f"{match['start_s']:8.1f} – {match['end_s']:7.1f} s  {match['reference']} from {match['ref_start_s']:.1f} s"
+            odds = f"{match['score']:.0f} bits, {match['expected_false_alarms_per_1000h']:.1g} false alarms per 1,000 h"
+            print(f"  {span}  {odds}  {match['action']}")
 
 
 def scan(

@@ -14,7 +14,7 @@ import soundfile
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from copyright_detect.chunks import to_pcm
-from copyright_detect.evidence import collect, draw_match, reference_samples, upload_samples
+from copyright_detect.evidence import collect, draw_match, matched, reference_samples, upload_samples
 from copyright_detect.gateway import Gateway
 from copyright_detect.index import open_index
 from copyright_detect.records import SAMPLE_RATE
@@ -117,9 +117,9 @@ def add_evidence(api: APIRouter, gateway: Gateway) -> None:
         """The reference of a match, where and as long as it was heard, from the file that it was indexed from."""
         with verdict_of(gateway, upload, match_id) as (row, run, _):
             end_s = min(row["ref_end_s"], row["ref_start_s"] + LONGEST_SOUND_S)
-            found = reference_samples(open_index(gateway.db_of(run)), row["reference"], row["ref_start_s"], end_s)
+            found = reference_samples(matched(open_index(gateway.db_of(run)), row), row["ref_start_s"], end_s)
         if found is None:
-            raise NotFound(f"reference {row['reference']!r}: its file is not there; only its peaks are stored")
+            raise NotFound(f"reference {row['reference']!r}: its file is not there, or it was taken out of the index")
         return wav(to_pcm(found).tobytes())
 
 

@@ -41,7 +41,8 @@ create table if not exists chunks (
 create table if not exists verdicts (
     upload text, match_id integer, kind text not null, alarm_s real not null, at_s real not null, reference text not null,
     start_s real not null, end_s real not null, ref_start_s real not null, ref_end_s real not null, score real not null,
-    expected_false_alarms_per_1000h real not null, tempo real not null, primary key (upload, match_id)
+    expected_false_alarms_per_1000h real not null, tempo real not null, ref_frame integer not null,
+    primary key (upload, match_id)
 ) without rowid;
 create table if not exists decisions (
     upload text, reference text, territory text, action text not null, owner text not null, because text not null,
@@ -89,7 +90,7 @@ class PartitionStore(PartitionFile):
         return Upload(*rows[0]) if rows else None
 
     def verdicts(self, upload: str | None = None) -> list[dict[str, Any]]:
-        """The matches of an upload, or of all: kind, alarm_s (seconds heard at the first alarm), at_s, and the fields of Match."""
+        """The matches of an upload, or of all: kind, alarm_s (seconds heard at the first alarm), at_s, the fields of Match, ref_frame."""
         return self._of("verdicts", upload, "upload, match_id")
 
     def decisions(self, upload: str | None = None) -> list[dict[str, Any]]:
@@ -208,8 +209,8 @@ class Batch:
     def publish(self, upload: str, events: list[Event]) -> None:
         """Upsert the verdicts that events speak of; `alarm_s` stays what the first event said."""
         first = "coalesce((select alarm_s from verdicts where upload = ?1 and match_id = ?2), ?4)"
-        places = ", ".join(f"?{number}" for number in range(4, 5 + len(Match._fields)))
-        rows = ((upload, event.match_id, event.kind, event.at_s, *event.match) for event in events)
+        places = ", ".join(f"?{number}" for number in range(4, 6 + len(Match._fields)))
+        rows = ((upload, event.match_id, event.kind, event.at_s, *event.match, event.ref_frame) for event in events)
         self._db.executemany(f"insert or replace into verdicts values (?1, ?2, ?3, {first}, {places})", rows)
 
     def matches(self, upload: str) -> list[Match]:

@@ -4,6 +4,7 @@ A reference peak that is found where the line puts it says log((p + (1−p)·a) 
 peak there. One that is missing says log(1−a). p is what this upload makes likely at this frequency and moment (a sustained tone or a
 drum fills rows and columns of the spectrogram, and meets any reference), so that music in the same key at the same beat earns little.
 The segment with the largest sum begins and ends where the likelihood changes: its sum is the evidence, its ends are the match's.
+Frames of the upload are the detector's rows (`detector.py:LAG`).
 """
 
 from collections.abc import Sequence

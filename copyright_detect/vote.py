@@ -2,7 +2,8 @@
 
 Hits of the last seconds are counted in cells of eight frames of that difference, so a count costs one addition whatever the
 catalogue's size, and hits that drift apart because the tempo is some percent off fall in neighbouring cells. A candidate needs only a
-few hits: it is cheap to verify, and the verdict is the verification's.
+few hits: it is cheap to verify, and the verdict is the verification's. Frames of the upload are here and in `verify.py` the
+detector's rows, `detector.py:LAG` more than frames; what is reported has it taken off.
 """
 
 from typing import NamedTuple

@@ -15,8 +15,8 @@ from copyright_detect.chunks import (
     Chunk,
     Tick,
     cut,
-    decode,
     encode,
+    open_message,
     partition_for,
     seal,
     to_float,
@@ -45,7 +45,7 @@ def test_blocks_of_any_size_give_the_same_chunks(cuts):
 def test_exactly_the_last_chunk_carries_the_end(samples):
     chunks = list(cut("u", "s", [np.zeros(samples, np.float32)], fixed_clock(NOW)))
     assert [chunk.last for chunk in chunks] == [False] * (math.ceil(samples / CHUNK_SAMPLES) - 1) + [True]
-    assert all(decode(encode(chunk), NOW) == chunk for chunk in chunks)
+    assert all(open_message(encode(chunk), NOW) == chunk for chunk in chunks)
 
 
 def test_louder_than_full_scale_is_clipped():
@@ -53,7 +53,7 @@ def test_louder_than_full_scale_is_clipped():
 
 
 def test_a_tick_is_a_message():
-    assert decode(encode(Tick(NOW)), NOW) == Tick(NOW)
+    assert open_message(encode(Tick(NOW)), NOW) == Tick(NOW)
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_a_tick_is_a_message():
 )
 def test_a_chunk_that_cannot_be_is_refused(change, reason):
     with pytest.raises(BadInput, match=reason):
-        decode(encode(msgspec.structs.replace(GOOD, **change)), NOW)
+        open_message(encode(msgspec.structs.replace(GOOD, **change)), NOW)
 
 
 @pytest.mark.parametrize("message", [b"", b"hello", b"\x80", encode(GOOD)[:-1], b"\x91" * 10_000, b'{"type":"chunk"}'])
 def test_bytes_that_are_no_chunk_are_refused(message):
     with pytest.raises(BadInput, match="not a chunk"):
-        decode(message, NOW)
+        open_message(message, NOW)
 
 
 @settings(max_examples=200, deadline=None)
@@ -88,7 +88,7 @@ def test_no_bytes_whatever_raise_anything_else(junk, at):
     message = encode(GOOD)
     for bytes_ in (junk, message[:at] + junk + message[at + len(junk) :]):
         try:
-            found = decode(bytes_, NOW)
+            found = open_message(bytes_, NOW)
         except BadInput:
             continue
         assert isinstance(found, Chunk | Tick)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from hashlib import sha256
 
 import numpy as np
@@ -10,12 +11,13 @@ from PIL import Image
 
 from copyright_detect.chunks import Tick, encode, to_float
 from copyright_detect.evidence import collect, reference_samples, upload_samples, write_evidence
+from copyright_detect.index import add_references, open_index, remove_reference
 from copyright_detect.picture import LEFT, PANEL, TOP, WIDTH, clock, decibels, plain
 from copyright_detect.records import SAMPLE_RATE
 from copyright_detect.store import Upload
 from copyright_detect.worker import send
 from shared.errors import BadInput, NotFound
-from tests.copyright_detect.uploads import Desk, cut_all, shuffled
+from tests.copyright_detect.uploads import Desk, cut_all, make_podcast, shuffled
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +112,11 @@ def test_a_loop_is_drawn_by_the_alignment_it_began_with(heard, evidence):
 def test_without_the_file_of_the_reference_its_peaks_are_drawn(heard):
     """`song 2` was indexed from samples, not from a file: the lower half is dark but for the rings."""
     index = heard.worker.catalogue.index
-    assert reference_samples(index, "song 1", 0.0, 1.0).size == SAMPLE_RATE
-    assert reference_samples(index, "song 2", 0.0, 1.0) is None
+    assert reference_samples(index.reference("song 1"), 0.0, 1.0).size == SAMPLE_RATE
+    assert reference_samples(index.reference("song 2"), 0.0, 1.0) is None
     (row,) = heard.store.verdicts("u")
-    found = collect(heard.log, heard.run.topic, heard.store, index, {**row, "reference": "song 2"})
+    other = {**row, "reference": "song 2", "ref_frame": index.reference("song 2").first}
+    found = collect(heard.log, heard.run.topic, heard.store, index, other)
     image = Image.open(io.BytesIO(found.png)).convert("RGB")
     lower = np.asarray(image.crop((LEFT, TOP + PANEL + 58, WIDTH - 16, TOP + 2 * PANEL + 58)), float)
     assert 0.001 < (lower[..., 1] > 200).mean() < 0.2
@@ -121,10 +124,25 @@ def test_without_the_file_of_the_reference_its_peaks_are_drawn(heard):
 
 
 def test_a_stretch_of_a_reference_may_begin_before_it(heard):
-    index = heard.worker.catalogue.index
-    early = reference_samples(index, "song 1", -1.0, 2.0)
+    song = heard.worker.catalogue.index.reference("song 1")
+    early = reference_samples(song, -1.0, 2.0)
     assert not early[:SAMPLE_RATE].any()
-    assert np.array_equal(early[SAMPLE_RATE:], reference_samples(index, "song 1", 0.0, 2.0))
+    assert np.array_equal(early[SAMPLE_RATE:], reference_samples(song, 0.0, 2.0))
+
+
+def test_of_a_reference_that_was_removed_or_replaced_the_uploads_side_is_left(heard, evidence, tmp_path):
+    db = shutil.copytree(heard.db, tmp_path / "db")
+    (row,) = heard.store.verdicts("u")
+    for recording in ([], [("song 1", make_podcast(20.0, music=2))]):  # another under its name
+        remove_reference(db, "song 1")
+        add_references(db, recording)
+        found = collect(heard.log, heard.run.topic, heard.store, open_index(db), row)
+        assert found.record["reference_indexed"] is False
+        assert found.record["peaks"] == {"stored": 0, "found": 0}
+        assert all(found.record[name] == evidence.record[name] for name in ("match", "audio", "decisions"))
+        assert Image.open(io.BytesIO(found.png)).width == WIDTH
+        add_references(db, [("song 1", make_podcast(20.0, music=3))])
+    assert evidence.record["reference_indexed"] is True
 
 
 def test_evidence_is_written_as_two_files(evidence, tmp_path):

@@ -48,7 +48,7 @@ def test_postings_are_those_of_a_dictionary(folder):
 def test_what_was_indexed_is_named_placed_and_found(folder):
     index = open_index(folder)
     assert index.references == ["a", "b", "c"]
-    assert index.seconds("b") == 4.0
+    assert index.reference("b").samples == 4 * SAMPLE_RATE
     assert (index.reference("a").source, index.reference("b").source) == (None, "/music/b.ogg")
     assert all(found(index, name) > 500 for name in "abc")
     reference = index.reference("b")
@@ -81,7 +81,7 @@ def test_a_name_indexed_again_is_the_new_recording(folder):
     add_references(folder, [("a", noise(9, 5.0))])
     index = open_index(folder)
     assert index.references == ["a", "b", "c"]
-    assert index.seconds("a") == 5.0
+    assert index.reference("a").samples == 5 * SAMPLE_RATE
     assert index.reference("a").first > index.reference("c").first
 
 

@@ -13,14 +13,14 @@ def test_maxima_are_those_of_every_neighbour_compared(box):
     power = np.random.default_rng(3).exponential(size=(24, BINS)).astype(np.float32)
     found = local_maxima(power, box, box)
     assert set(zip(found.rows.tolist(), found.bins.tolist(), strict=True)) == oracle.maxima(power, box)
-    assert found.wide.all()
+    assert found.asked.all()
     assert (found.power == power[found.rows, found.bins]).all()
 
 
 def test_maxima_of_a_wider_box_are_among_those_of_the_narrow_one():
     power = np.random.default_rng(4).exponential(size=(40, BINS)).astype(np.float32)
     found = local_maxima(power, UPLOAD_BOX, KEY_BOX)
-    wide = {(t, f) for t, f, w in zip(found.rows.tolist(), found.bins.tolist(), found.wide, strict=True) if w}
+    wide = {(t, f) for t, f, w in zip(found.rows.tolist(), found.bins.tolist(), found.asked, strict=True) if w}
     assert wide == oracle.maxima(power, KEY_BOX)
 
 

@@ -38,6 +38,7 @@ def verdict_of(events):
         first = rows.get(event.match_id, {"alarm_s": event.at_s})["alarm_s"]
         rows[event.match_id] = {
             "match_id": event.match_id, "kind": event.kind, "alarm_s": first, "at_s": event.at_s, **event.match._asdict(),
+            "ref_frame": event.ref_frame,
         }  # fmt: skip
     return list(rows.values())
 

@@ -87,6 +87,13 @@ def test_seconds_are_summed_over_the_spans_of_a_reference():
     assert actions([rule], [match(), match("b.flac")])["a.flac", ELSEWHERE] == "none"
 
 
+def test_a_second_in_two_matches_is_one_second():
+    """As when a song is indexed again while it plays: the match of the new copy reaches back over that of the old one."""
+    twice = [match(start_s=0.0, end_s=8.0), match(start_s=0.0, end_s=7.0), match(start_s=5.0, end_s=9.0)]
+    assert actions([claim(minimum_ms=9_001)], twice) == {("a.flac", ELSEWHERE): "none"}
+    assert actions([claim(minimum_ms=9_000)], twice) == {("a.flac", ELSEWHERE): "block"}
+
+
 def test_a_licence_silences_its_owner_for_its_show_until_it_expires():
     claims = [claim(owner="N"), claim(owner="E", action="track"), claim(owner="N", action="allow", show="s", end=DAY)]
     assert actions(claims) == {("a.flac", ELSEWHERE): "track"}  # E never licensed anything

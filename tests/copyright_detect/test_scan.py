@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from copyright_detect import detector, score
 from copyright_detect.index import open_index
-from copyright_detect.records import SAMPLE_RATE
+from copyright_detect.records import SAMPLE_RATE, Match
+from copyright_detect.scan import Tracer, _because
 from shared.cli import main
 from shared.world.sound import mix, song, voice
 from tests.copyright_detect.uploads import RELEASES
@@ -117,6 +119,23 @@ def test_explain_says_why_and_why_not(place, db, capsys):
     assert "no alignment of it stands out" in why_not["because"] or "needed" in why_not["because"]
     soundfile.write(place / "nothing.wav", np.zeros(5 * SAMPLE_RATE), SAMPLE_RATE)
     assert "silent" in run(capsys, "explain", place / "nothing.wav", "one.flac", "--db", db)[1]["because"]
+
+
+def test_the_sentence_agrees_with_the_verdict_however_near_the_threshold(db):
+    """The score is rounded, what is needed is not: neither decides."""
+    index = open_index(db)
+    just = Match("one.flac", 1.0, 9.0, 0.0, 8.0, round(score.bits(score.needed(index.frames)), 1), 1.0, 1.0)
+    assert "not enough" not in _because(just, True, 9, 9, index)
+    assert "not enough" in _because(just, False, 9, 9, index)
+
+
+def test_strangers_take_no_place_from_the_reference_that_is_explained(db, monkeypatch):
+    monkeypatch.setattr(detector, "MOST_OPEN", 1)
+    index = open_index(db)
+    under = mix(voice(1, 3, 20.0), song(1, RELEASES[1])[: 16 * SAMPLE_RATE], 0.0, 2.0)
+    upload = mix(under, song(1, RELEASES[2])[: 6 * SAMPLE_RATE], 0.0, 8.0)
+    tracer = Tracer(index, index.reference("two.flac"))
+    assert {event.match.reference for event in tracer.push(upload) + tracer.finish()} == {"two.flac"}
 
 
 def test_remove_takes_effect_at_once(place, capsys):

@@ -1,6 +1,7 @@
 """The service: files in parts, what is heard of them, evidence and sound; and one-line answers for what cannot be."""
 
 import io
+import shutil
 import threading
 import wave
 
@@ -173,6 +174,32 @@ def test_what_a_server_that_died_had_begun_is_cleared_and_called_interrupted(tmp
     assert not (tmp_path / "copyright_detect" / "incoming").exists()
     assert born.report("u")["status"] == "interrupted"
     assert [each["status"] for each in born.uploads()] == ["interrupted"]
+    engines.close()
+
+
+def test_an_index_named_while_an_upload_is_heard_is_for_the_next_server(tmp_path, db, podcast, monkeypatch):
+    set_current_db(tmp_path / "copyright_detect", db)
+    engines = Engines(Settings(home=tmp_path), Clock())
+    here, uploads = gateway.Gateway(engines), []
+
+    def hear():
+        before = set(threading.enumerate())
+        uploads.append(here.begin("s"))
+        here.part(uploads[-1], 0, as_file(podcast), last=True)
+        for thread in set(threading.enumerate()) - before:
+            thread.join()
+
+    def pause(_):
+        if len(uploads) == 1:  # between two batches of the first: another index is named, another upload heard
+            set_current_db(tmp_path / "copyright_detect", shutil.copytree(db, tmp_path / "other"))
+            hear()
+
+    monkeypatch.setattr(gateway, "sleep", pause)
+    hear()
+    for upload in uploads:
+        report = here.report(upload)
+        assert (report["status"], [match["reference"] for match in report["matches"]]) == ("complete", ["song 1"])
+    assert gateway.Gateway(engines).db == tmp_path / "other"
     engines.close()
 
 
