@@ -5,19 +5,22 @@ id, category, subcategory, title and more, by tabs. A row that cannot be read is
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from podcast_recs.records import Ints
-from shared.clock import to_ms
 from shared.errors import BadInput
 
 TIME = "%m/%d/%Y %I:%M:%S %p"
+SHOWN = r"^(\S+-[01]\s+)*\S+-[01]$"
+BATCH = 20_000  # lines
 
 
 class Behaviors(NamedTuple):
@@ -50,41 +53,91 @@ class News(NamedTuple):
     text: list[str]  # [m]
 
 
+class _Codes(dict[str, int]):
+    """Dense numbers for names, in the order of their coming."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = number = len(self)
+        return number
+
+
 def read_behaviors(path: str | Path) -> Behaviors:
-    """The rows that can be read, in order of time; BadInput when there are none."""
+    """The rows that can be read, in order of time; BadInput when there are none. Lines are gone once they are read: a log takes
+    its numbers in memory and no more.
+    """
     rejected: Counter[str] = Counter()
-    rows: list[tuple[int, int, str, list[str], list[tuple[str, bool]]]] = []
-    for number, line in enumerate(_lines(path), 1):
-        if line.strip():
-            try:
-                rows.append(_row(line, number))
-            except ValueError as error:
-                rejected[str(error)] += 1
-    if not rows:
-        reasons = "; ".join(f"{reason}: {count}" for reason, count in sorted(rejected.items())) or "the file is empty"
+    items, users = _Codes(), _Codes()
+    lines, parts = _lines(path), []
+    while batch := list(islice(lines, BATCH)):
+        parts.append(_read(batch, items, users, rejected))
+    if not any(len(part[0]) for part in parts):
+        reasons = "; ".join(f"{reason}: {count}" for reason, count in sorted((+rejected).items())) or "the file is empty"
         raise BadInput(
             f"{path}: no impression could be read ({reasons}); expected id, user, time, history, impressions by tabs"
         )
-    rows.sort(key=lambda row: row[:2])
-    items: dict[str, int] = {}
-    users: dict[str, int] = {}
-
-    def code(item: str) -> int:
-        return items.setdefault(item, len(items))
-
-    histories = [[code(item) for item in row[3]] for row in rows]
-    shown = [[code(item) for item, _ in row[4]] for row in rows]
+    at, user, seen, read, shown, clicked, history = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(at, kind="stable")
+    of_history, history_of = _moved(read, order)
+    of_shown, shown_of = _moved(seen, order)
     return Behaviors(
-        at=np.array([row[0] for row in rows], np.int64),
-        user=np.array([users.setdefault(row[2], len(users)) for row in rows], np.int64),
-        history=_flat(histories),
-        history_of=_offsets(histories),
-        shown=_flat(shown),
-        shown_of=_offsets(shown),
-        clicked=np.array([click for row in rows for _, click in row[4]], bool),
+        at=at[order],
+        user=user[order],
+        history=history[of_history],
+        history_of=history_of,
+        shown=shown[of_shown],
+        shown_of=shown_of,
+        clicked=clicked[of_shown],
         items=list(items),
-        rejected=dict(rejected),
+        rejected=dict(+rejected),
     )
+
+
+def _read(lines: list[str], items: _Codes, users: _Codes, rejected: Counter[str]) -> tuple[NDArray[Any], ...]:
+    """Columns of the usable lines: ms, user, how many were shown and read; flat: shown, clicked, read."""
+    fields = [line.rstrip("\r\n").split("\t") for line in lines if line.strip()]
+    rows = [row for row in fields if len(row) == 5]
+    at, shown = pa.array([row[2].strip() for row in rows], pa.string()), pa.array([row[4].strip() for row in rows])
+    at = pc.strptime(at, format=TIME, unit="ms", error_is_null=True)
+    usable = np.ones(len(rows), bool)
+    for reason, fits in (
+        ("time is not like 11/12/2019 2:14:46 PM", pc.is_valid(at)),
+        ("nothing was shown", pc.not_equal(shown.cast(pa.string()), "")),
+        ("an impression is not like N1-0", pc.match_substring_regex(shown.cast(pa.string()), SHOWN)),
+    ):
+        rejected[reason] += int((usable & ~np.asarray(fits, bool)).sum())
+        usable &= np.asarray(fits, bool)
+    rejected["not five fields"] += len(fields) - len(rows)
+    kept = [row for row, fits in zip(rows, usable.tolist(), strict=True) if fits]
+    entries, seen = _split([row[4] for row in kept])
+    read, many = _split([row[3] for row in kept])
+    return (
+        np.asarray(at.filter(pa.array(usable)).cast(pa.int64()), np.int64),
+        np.array([users[row[1]] for row in kept], np.int64),
+        seen,
+        many,
+        _coded(pc.utf8_slice_codeunits(entries, 0, -2), items),
+        np.asarray(pc.ends_with(entries, "1"), bool),
+        _coded(read, items),
+    )
+
+
+def _split(texts: list[str]) -> tuple[Any, Ints]:
+    """The words of all texts, flat, and how many each has."""
+    lists = pc.ascii_split_whitespace(pa.array([text.strip() or None for text in texts], pa.string()))
+    return lists.flatten(), np.asarray(pc.fill_null(pc.list_value_length(lists), 0), np.int64)
+
+
+def _coded(names: Any, items: _Codes) -> Ints:
+    distinct = names.dictionary_encode()
+    codes = np.array([items[name] for name in distinct.dictionary.to_pylist()], np.int64)
+    return codes[np.asarray(distinct.indices, np.int64)]
+
+
+def _moved(sizes: Ints, order: Ints) -> tuple[Ints, Ints]:
+    """Where the entries of ragged rows stand once the rows are in another order, and the offsets of the rows then."""
+    begin = (np.cumsum(sizes) - sizes)[order]
+    after = np.concatenate([[0], np.cumsum(sizes[order])])
+    return np.repeat(begin - after[:-1], sizes[order]) + np.arange(after[-1]), after
 
 
 def read_news(path: str | Path, items: Sequence[str]) -> News:
@@ -95,7 +148,7 @@ def read_news(path: str | Path, items: Sequence[str]) -> News:
     codes: dict[str, int] = {}
     usable = 0
     for line in _lines(path):
-        fields = line.rstrip("\r").split("\t")
+        fields = line.rstrip("\r\n").split("\t")
         usable += len(fields) >= 4
         at = known.get(fields[0], -1)
         if at >= 0 and len(fields) >= 4:
@@ -107,39 +160,14 @@ def read_news(path: str | Path, items: Sequence[str]) -> News:
     return News(category, subcategory, text)
 
 
-def _lines(path: str | Path) -> list[str]:
+def _lines(path: str | Path) -> Iterator[str]:
+    """Line by line: a tab and an end of line are all that means anything, and a title may hold quotes, or what `splitlines` takes
+    for an end.
+    """
     try:
-        return (
-            Path(path).read_text("utf-8-sig").split("\n")
-        )  # a title may hold what `splitlines` takes for an end of line
+        with Path(path).open(encoding="utf-8-sig", newline="\n") as lines:
+            yield from lines
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file") from None
     except (UnicodeDecodeError, IsADirectoryError) as error:
         raise BadInput(f"{path}: not a text file in UTF-8 ({type(error).__name__})") from None
-
-
-def _row(line: str, number: int) -> tuple[int, int, str, list[str], list[tuple[str, bool]]]:
-    fields = line.rstrip("\r").split("\t")
-    if len(fields) != 5:
-        raise ValueError("not five fields")
-    try:
-        at = to_ms(datetime.strptime(fields[2].strip(), TIME).replace(tzinfo=UTC))
-    except ValueError:
-        raise ValueError("time is not like 11/12/2019 2:14:46 PM") from None
-    shown = []
-    for entry in fields[4].split():
-        item, _, click = entry.rpartition("-")
-        if not item or click not in ("0", "1"):
-            raise ValueError("an impression is not like N1-0")
-        shown.append((item, click == "1"))
-    if not shown:
-        raise ValueError("nothing was shown")
-    return at, number, fields[1], fields[3].split(), shown
-
-
-def _flat(lists: Iterable[Sequence[int]]) -> Ints:
-    return np.array([item for items in lists for item in items], np.int64)
-
-
-def _offsets(lists: Iterable[Sequence[int]]) -> Ints:
-    return np.concatenate([[0], np.cumsum([len(items) for items in lists])]).astype(np.int64)

@@ -17,13 +17,14 @@ from scipy.sparse import csr_matrix
 from podcast_recs.behaviors import Behaviors, News
 from podcast_recs.lexical import Lexical, directions
 from podcast_recs.records import Float32, Ints
-from podcast_recs.streamed import describe
+from podcast_recs.streamed import Stream
 from shared.errors import BadInput
 
 Float64 = NDArray[np.float64]
 
 TEST_SHARE = 0.3
 TASTE = 32
+BLOCK = 5_000  # impressions
 ROUNDS, LEAVES, RATE = 120, 6, 0.06
 MOST_ROWS = 400_000
 """The trees learn from the newest of what was shown: more of it costs time and brings nothing that is still true."""
@@ -37,14 +38,17 @@ def evaluate(log: Behaviors, news: News | None) -> dict[str, Any]:
             f"{len(log.at)} impressions; expected at least 15, to learn from the first 70 % and test on the rest"
         )
     began = perf_counter()
-    rows = described(log, news, test)
+    stream = Stream(log, news, tastes(log, test), _texts(log, news))
     split = int(log.shown_of[test])
     first = max(0, int(np.searchsorted(log.shown_of, split - MOST_ROWS)))
-    begin = int(log.shown_of[first])
-    model = _fit(rows[begin:split], log.clicked[begin:split], np.diff(log.shown_of[first : test + 1]))
+    rows = stream.describe(first, test)
+    model = _fit(rows, log.clicked[log.shown_of[first] : split], np.diff(log.shown_of[first : test + 1]))
     fitted = perf_counter() - began
-    scores = np.asarray(model.predict(rows[split:], num_threads=1))
-    measured = measure(scores, log.clicked[split:], log.shown_of[test:] - split)
+    scores = []
+    for low in range(test, len(log.at), BLOCK):
+        rows = stream.describe(low, min(low + BLOCK, len(log.at)))
+        scores.append(np.asarray(model.predict(rows, num_threads=1)))
+    measured = measure(np.concatenate(scores), log.clicked[split:], log.shown_of[test:] - split)
     return {**measured, "fit_s": round(fitted, 3), "impressions": len(log.at), "rejected": log.rejected}
 
 
@@ -98,7 +102,7 @@ def described(log: Behaviors, news: News | None, test: int) -> Float32:
     """float32[all shown, columns], every impression as it could be known before its clicks; taste is learned from the first
     `test` only.
     """
-    return describe(log, news, tastes(log, test), _texts(log, news))
+    return Stream(log, news, tastes(log, test), _texts(log, news)).describe(0, len(log.at))
 
 
 def tastes(log: Behaviors, test: int) -> Float32:

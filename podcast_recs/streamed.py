@@ -10,18 +10,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from podcast_recs.behaviors import Behaviors, News
 from podcast_recs.records import HOUR_MS, Float32, Ints
 
 MEMORIES_H = np.array([0.5, 4.0, 24.0])
 GROUP_MEMORY_H = 48.0
-PRIOR_SHOWN = 20.0
+PRIOR_CLICKS = 0.8
 LATELY = 20
 LEARNING = 0.02
 COLUMNS = (
-    *("rate, .5 h", "rate, 4 h", "rate, 24 h", "rate ever"),  # 0–3
+    *("lift, .5 h", "lift, 4 h", "lift, 24 h", "lift ever"),  # 0–3
     *("clicked, .5 h", "clicked, 4 h", "clicked, 24 h", "shown, .5 h", "shown, 4 h", "shown, 24 h"),  # 4–9, logarithms
     *("shown ever", "clicked ever", "hours since first shown", "hours since last shown"),  # 10–13, logarithms
     *("taste beyond its viewers", "taste"),  # 14, 15
@@ -30,12 +29,14 @@ COLUMNS = (
 )
 """What is known of a shown item, by column; every log has these."""
 NEWS_COLUMNS = (
-    *("rate of the category", "rate of the subcategory"),  # 22, 23
+    *("lift of the category", "lift of the subcategory"),  # 22, 23
     *("share of the category in the history", "share of the subcategory in the history"),  # 24, 25
     *("likeness to the history", "likeness to the nearest of it lately", "words clicked these days"),  # 26–28
+    "words clicked by readers of the same",  # 29
 )
 """What a news file adds."""
 COUNTED, WITH_NEWS = len(COLUMNS), len(NEWS_COLUMNS)
+SHOWN_BEFORE = COLUMNS.index("shown to this user before")
 ABSOLUTE = 3
 """Of the counted columns the last few are of the impression as a whole: no use beside their own mean."""
 
@@ -43,41 +44,48 @@ ABSOLUTE = 3
 class Counted(NamedTuple):
     """All that is known by now; mutated by `_take`."""
 
-    now: Any  # float64[items, 2, memories] shown and clicked, fading
-    ever: Any  # float64[items, 2]
+    now: Any  # float64[items, 3, memories] shown, clicked and due, fading
+    ever: Any  # float64[items, 3]
     seen: Any  # int64[items] ms of the newest impression, 0 before the first
     first: Any  # int64[items]
     fans: Any  # float32[items, t] sum of its clickers' tastes
     viewers: Any  # float32[items, t] sum of its viewers' tastes
-    groups: Any  # float64[groups, 2] shown and clicked of categories and subcategories, fading
+    groups: Any  # float64[groups, 2] due and clicked of categories and subcategories, fading
     grouped: Any  # int64[groups] ms
     visits: Any  # int64[users]
-    total: Any  # float64[2]
-    weights: Any  # float64[2, d] of the regression on texts, and the sums of its squared gradients
+    weights: Any  # float64[2, 2d] of the regression on texts, and the sums of its squared gradients
     mark: Any  # int64[items] the last impression whose history has the item
 
 
-def describe(log: Behaviors, news: News | None, taste: Float32, text: Float32) -> Float32:
-    """float32[all shown, columns]; taste float32[items, t] of what stood in the histories, text float32[items, d], d = 0
-    without a news file.
-    """
-    items, users = len(log.items), int(log.user.max()) + 1
-    group, groups = _groups(news, items)
-    known = Counted(
-        now=np.zeros((items, 2, len(MEMORIES_H))), ever=np.zeros((items, 2)),
-        seen=np.zeros(items, np.int64), first=np.zeros(items, np.int64),
-        fans=np.zeros_like(taste), viewers=np.zeros_like(taste),
-        groups=np.zeros((groups, 2)), grouped=np.zeros(groups, np.int64),
-        visits=np.zeros(users, np.int64), total=np.array([PRIOR_SHOWN * 10, 10.0]),
-        weights=np.zeros((2, text.shape[1])), mark=np.full(items, -1, np.int64),
-    )  # fmt: skip
-    again = _again(log)
-    counted = COUNTED + (WITH_NEWS if news is not None else 0)
-    rows = np.zeros((len(log.shown), 2 * counted - ABSOLUTE), np.float32)
-    _stream(log.at, log.user, log.history, log.history_of, log.shown, log.shown_of, log.clicked, taste, text, group,
-            again, known, rows[:, :counted])  # fmt: skip
-    _beside_their_mean(rows, log.shown_of, counted)
-    return rows
+class Stream:
+    """A log read once, in the order of time; what is known is known from before."""
+
+    def __init__(self, log: Behaviors, news: News | None, taste: Float32, text: Float32) -> None:
+        """taste float32[items, t] of what stood in the histories; text float32[items, d], d = 0 without a news file."""
+        items, users = len(log.items), int(log.user.max()) + 1
+        group, groups = _groups(news, items)
+        self._at, self._log = 0, log
+        self._counted = COUNTED + (WITH_NEWS if news is not None else 0)
+        self._known = Counted(
+            now=np.zeros((items, 3, len(MEMORIES_H))), ever=np.zeros((items, 3)),
+            seen=np.zeros(items, np.int64), first=np.zeros(items, np.int64),
+            fans=np.zeros_like(taste), viewers=np.zeros_like(taste),
+            groups=np.zeros((groups, 2)), grouped=np.zeros(groups, np.int64),
+            visits=np.zeros(users, np.int64), weights=np.zeros((2, 2 * text.shape[1])),
+            mark=np.full(items, -1, np.int64),
+        )  # fmt: skip
+        self._given = (taste, text, group, _again(log.user, log.shown, log.shown_of, log.clicked, items))
+        self.describe(0, 0)  # compiles what is not yet compiled on this machine
+
+    def describe(self, low: int, high: int) -> Float32:
+        """float32[shown in impressions low to high, columns]; what came before `low` and was not yet read is counted only."""
+        log = self._log
+        rows = np.zeros((log.shown_of[high] - log.shown_of[low], self._counted * 2 - ABSOLUTE), np.float32)
+        _stream(self._at, low, high, log.at, log.user, log.history, log.history_of, log.shown, log.shown_of, log.clicked,
+                *self._given, self._known, rows[:, : self._counted])  # fmt: skip
+        _beside_their_mean(rows, log.shown_of[low : high + 1] - log.shown_of[low], self._counted)
+        self._at = high
+        return rows
 
 
 def _groups(news: News | None, items: int) -> tuple[Ints, int]:
@@ -91,147 +99,169 @@ def _groups(news: News | None, items: int) -> tuple[Ints, int]:
     return np.stack([category, subcategory], axis=1).astype(np.int64), groups
 
 
-def _again(log: Behaviors) -> NDArray[np.float32]:
-    """float32[all shown, 2]: how often the same user was shown the same item before, and clicked it."""
-    row = np.repeat(np.arange(len(log.at)), np.diff(log.shown_of))
-    key = log.user[row] * len(log.items) + log.shown
-    order = np.argsort(key, kind="stable")
-    same = key[order]
-    start = np.concatenate([[True], same[1:] != same[:-1]])
-    begin = np.maximum.accumulate(np.where(start, np.arange(len(same)), 0))
-    clicks = np.concatenate([[0], np.cumsum(log.clicked[order])])[:-1]
-    found = np.empty((len(same), 2), np.float32)
-    found[order, 0] = np.arange(len(same)) - begin
-    found[order, 1] = clicks - clicks[begin]
+@njit(cache=True, nogil=True)
+def _again(user: Any, shown: Any, shown_of: Any, clicked: Any, items: int) -> Any:
+    """uint8[all shown, 2]: how often the same user was shown the same item before, and clicked it."""
+    found = np.zeros((shown.size, 2), np.uint8)
+    count = np.zeros((items, 2), np.uint8)
+    order = np.argsort(user, kind="mergesort")
+    start = 0
+    for end in range(1, order.size + 1):
+        if end < order.size and user[order[end]] == user[order[start]]:
+            continue
+        for row in order[start:end]:
+            for place in range(shown_of[row], shown_of[row + 1]):
+                found[place] = count[shown[place]]
+            for place in range(shown_of[row], shown_of[row + 1]):
+                count[shown[place], 0] = min(255, count[shown[place], 0] + 1)
+                count[shown[place], 1] = min(255, count[shown[place], 1] + clicked[place])
+        for row in order[start:end]:
+            count[shown[shown_of[row] : shown_of[row + 1]]] = 0
+        start = end
     return found
 
 
 @njit(cache=True, nogil=True)
 def _stream(
-    at: Any, user: Any, history: Any, history_of: Any, shown: Any, shown_of: Any, clicked: Any, taste: Any, text: Any,
-    group: Any, again: Any, known: Any, rows: Any,
+    begin: int, low: int, high: int, at: Any, user: Any, history: Any, history_of: Any, shown: Any, shown_of: Any,
+    clicked: Any, taste: Any, text: Any, group: Any, again: Any, known: Any, rows: Any,
 ) -> None:  # fmt: skip
-    """Fill rows float32[all shown, counted], one impression after the other."""
+    """Read impressions begin to high, one after the other; fill rows float32[…, counted] for those from `low` on."""
     likes = np.zeros(known.groups.shape[0])
-    for row in range(at.size):
-        low, high = shown_of[row], shown_of[row + 1]
+    for row in range(begin, high):
+        now, first, last = at[row], shown_of[row], shown_of[row + 1]
         past = history[history_of[row] : history_of[row + 1]]
         own, read = np.zeros(taste.shape[1], np.float32), np.zeros(text.shape[1], np.float32)
         for item in past:
             own += taste[item]
             read += text[item]
-            known.mark[item] = row
-            likes[group[item, 0]] += 1
-            likes[group[item, 1]] += 1
         own /= max(1, past.size)
         read /= max(np.float32(1e-6), np.sqrt((read * read).sum()))
-        for place in range(low, high):
-            item, found = shown[place], rows[place]
-            _describe(found, item, at[row], group[item], own, known)
-            found[16], found[17] = again[place]
-            found[18] = known.mark[item] == row
-            found[19], found[20], found[21] = np.log1p(past.size), np.log1p(known.visits[user[row]]), high - low
-            if rows.shape[1] > COUNTED:
-                found[24] = likes[group[item, 0]] / (past.size + 3)
-                found[25] = likes[group[item, 1]] / (past.size + 3)
-                _read(found, text[item], read, past[-LATELY:], text, known.weights)
-        for item in past:
-            likes[group[item, 0]] = 0
-            likes[group[item, 1]] = 0
-        _take(shown[low:high], clicked[low:high], at[row], own, group, known)
-        _learn(shown[low:high], clicked[low:high], text, known.weights)
+        if row >= low:
+            for item in past:
+                known.mark[item] = row
+                likes[group[item, 0]] += 1
+                likes[group[item, 1]] += 1
+            for place in range(first, last):
+                item, found = shown[place], rows[place - shown_of[low]]
+                _describe(found, item, now, group[item], own, known)
+                found[SHOWN_BEFORE], found[SHOWN_BEFORE + 1] = again[place]
+                found[SHOWN_BEFORE + 2] = known.mark[item] == row
+                found[SHOWN_BEFORE + 3], found[SHOWN_BEFORE + 4] = np.log1p(past.size), np.log1p(known.visits[user[row]])
+                found[SHOWN_BEFORE + 5] = last - first
+                if rows.shape[1] > COUNTED:
+                    found[COUNTED + 2] = likes[group[item, 0]] / (past.size + 3)
+                    found[COUNTED + 3] = likes[group[item, 1]] / (past.size + 3)
+                    _read(found[COUNTED + 4 :], text[item], read, past[-LATELY:], text, known.weights)
+            for item in past:
+                likes[group[item, 0]] = 0
+                likes[group[item, 1]] = 0
+        _take(shown[first:last], clicked[first:last], now, own, group, known)
+        _learn(shown[first:last], clicked[first:last], read, text, known.weights)
         known.visits[user[row]] += 1
 
 
 @njit(cache=True, nogil=True)
-def _rate(clicked: Any, shown: Any, base: Any) -> Any:
-    return (clicked + PRIOR_SHOWN * base) / (shown + PRIOR_SHOWN)
+def _rate(clicked: Any, due: Any, base: Any) -> Any:
+    return (clicked + PRIOR_CLICKS * base) / (due + PRIOR_CLICKS)
 
 
 @njit(cache=True, nogil=True)
 def _describe(found: Any, item: int, at: int, group: Any, own: Any, known: Any) -> None:
-    """Columns 0–15, and 22 and 23 where there are groups: counters, ages, tastes."""
-    base = known.total[1] / known.total[0]
+    """Columns before SHOWN_BEFORE, and the first two of groups where there are any: counters, ages, tastes."""
+    base = 1.0
     if found.size > COUNTED:
         for level in range(2):  # a category lends from all, a subcategory from its category
             kept = 0.5 ** ((at - known.grouped[group[level]]) / HOUR_MS / GROUP_MEMORY_H)
             base = _rate(known.groups[group[level], 1] * kept, known.groups[group[level], 0] * kept, base)
-            found[22 + level] = base
+            found[COUNTED + level] = base
     for memory in range(MEMORIES_H.size):
         kept = 0.5 ** ((at - known.seen[item]) / HOUR_MS / MEMORIES_H[memory])
-        shown, clicked = known.now[item, 0, memory] * kept, known.now[item, 1, memory] * kept
-        found[memory] = _rate(clicked, shown, base)
+        shown, clicked, due = known.now[item, :, memory] * kept
+        found[memory] = _rate(clicked, due, base)
         found[4 + memory], found[7 + memory] = np.log1p(clicked), np.log1p(shown)
-    shown, clicked = known.ever[item]
-    found[3] = _rate(clicked, shown, base)
+    shown, clicked, due = known.ever[item]
+    found[3] = _rate(clicked, due, base)
     found[10], found[11] = np.log1p(shown), np.log1p(clicked)
     found[12] = np.log1p((at - known.first[item]) / HOUR_MS) if shown else 0.0
     found[13] = np.log1p((at - known.seen[item]) / HOUR_MS) if shown else -1.0
-    fans, viewers = np.float32(0), np.float32(0)
-    for t in range(own.size):
-        fans += known.fans[item, t] * own[t]
-        viewers += known.viewers[item, t] * own[t]
-    found[15] = fans / (clicked + 3)
-    found[14] = found[15] - viewers / (shown + 3)
+    found[15] = _dot(known.fans[item], own) / (clicked + 3)
+    found[14] = found[15] - _dot(known.viewers[item], own) / (shown + 3)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=True)
+def _dot(one: Any, other: Any) -> Any:
+    total = np.float32(0)
+    for d in range(one.size):
+        total += one[d] * other[d]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def _read(found: Any, about: Any, read: Any, lately: Any, text: Any, weights: Any) -> None:
-    """Columns 26–28: likeness to what was read, to the nearest of what was read lately, and to what is clicked these days."""
-    mean, score, nearest = np.float32(0), 0.0, np.float32(0)
-    for d in range(about.size):
-        mean += about[d] * read[d]
+    """Likeness to what was read, to the nearest of what was read lately, and what is clicked these days, by anybody and by readers
+    of the same.
+    """
+    score, nearest, size = 0.0, np.float32(0), about.size
+    meant = 0.0
+    for d in range(size):
         score += about[d] * weights[0, d]
+        meant += about[d] * read[d] * weights[0, size + d]
     for item in lately:
-        likeness = np.float32(0)
-        for d in range(about.size):
-            likeness += about[d] * text[item, d]
-        nearest = max(nearest, likeness)
-    found[26], found[27], found[28] = mean, nearest, score
+        nearest = max(nearest, _dot(about, text[item]))
+    found[0], found[1], found[2], found[3] = _dot(about, read), nearest, score, meant
 
 
 @njit(cache=True, nogil=True)
 def _take(shown: Any, clicked: Any, at: int, own: Any, group: Any, known: Any) -> None:
-    """Count an impression and its clicks."""
+    """Count an impression and its clicks; due is what an item would have got by chance: few are clicked of many."""
+    due = clicked.sum() / shown.size
     for place in range(shown.size):
         item, click = shown[place], clicked[place]
         for memory in range(MEMORIES_H.size):
             known.now[item, :, memory] *= 0.5 ** ((at - known.seen[item]) / HOUR_MS / MEMORIES_H[memory])
             known.now[item, 0, memory] += 1
             known.now[item, 1, memory] += click
+            known.now[item, 2, memory] += due
         if known.ever[item, 0] == 0:
             known.first[item] = at
         known.seen[item] = at
         known.ever[item, 0] += 1
         known.ever[item, 1] += click
+        known.ever[item, 2] += due
         known.viewers[item] += own
         if click:
             known.fans[item] += own
-        known.total[0] += 1
-        known.total[1] += click
         for level in range(2):
             number = group[item, level]
             known.groups[number] *= 0.5 ** ((at - known.grouped[number]) / HOUR_MS / GROUP_MEMORY_H)
             known.grouped[number] = at
-            known.groups[number, 0] += 1
+            known.groups[number, 0] += due
             known.groups[number, 1] += click
 
 
-@njit(cache=True, nogil=True)
-def _learn(shown: Any, clicked: Any, text: Any, weights: Any) -> None:
+@njit(cache=True, nogil=True, fastmath=True)
+def _learn(shown: Any, clicked: Any, read: Any, text: Any, weights: Any) -> None:
     """One step of a conditional logit, which of the shown was clicked, by AdaGrad."""
     if text.shape[1] == 0 or not clicked.any() or clicked.all():
         return
-    chances = np.empty(shown.size)
-    for place in range(shown.size):
-        chances[place] = (text[shown[place]] * weights[0]).sum()
+    size, count = text.shape[1], shown.size
+    chances = np.zeros(count)
+    for place in range(count):
+        about = text[shown[place]]
+        for d in range(size):
+            chances[place] += about[d] * (weights[0, d] + read[d] * weights[0, size + d])
     chances = np.exp(chances - chances.max())
     chances *= clicked.sum() / chances.sum()
-    slope = np.zeros(text.shape[1])
-    for place in range(shown.size):
-        slope += (clicked[place] - chances[place]) * text[shown[place]]
-    weights[1] += slope * slope
-    weights[0] += LEARNING * slope / np.sqrt(weights[1] + 1e-6)
+    slope = np.zeros(size)
+    for place in range(count):
+        about, missed = text[shown[place]], clicked[place] - chances[place]
+        for d in range(size):
+            slope[d] += missed * about[d]
+    for d in range(size):
+        for at, step in ((d, slope[d]), (size + d, slope[d] * read[d])):
+            weights[1, at] += step * step
+            weights[0, at] += LEARNING * step / np.sqrt(weights[1, at] + 1e-6)
 
 
 @njit(cache=True, nogil=True)
