@@ -71,7 +71,9 @@ def read_behaviors(path: str | Path) -> Behaviors:
     while batch := list(islice(lines, BATCH)):
         parts.append(_read(batch, items, users, rejected))
     if not any(len(part[0]) for part in parts):
-        reasons = "; ".join(f"{reason}: {count}" for reason, count in sorted((+rejected).items())) or "the file is empty"
+        reasons = (
+            "; ".join(f"{reason}: {count}" for reason, count in sorted((+rejected).items())) or "the file is empty"
+        )
         raise BadInput(
             f"{path}: no impression could be read ({reasons}); expected id, user, time, history, impressions by tabs"
         )

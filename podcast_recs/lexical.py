@@ -5,16 +5,17 @@ Words find names and known items, which no embedding does as well; the direction
 """
 
 import re
-from collections import Counter
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix
 
 from shared.threads import blas_threads
 
 Float32 = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 DIMENSIONS = 128
 WORD = re.compile(r"\w+", re.UNICODE)
@@ -24,32 +25,38 @@ RARE = 1
 class Lexical:
     """TF-IDF fitted on texts: `rows(texts)` is sparse, `reduced(texts)` dense."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], dimensions: int = DIMENSIONS) -> None:
         """texts: of the catalogue."""
-        seen = Counter(word for text in texts for word in set(words(text)))
-        self._column = {
-            word: at for at, word in enumerate(sorted(word for word, n in seen.items() if n > RARE or len(texts) < 50))
-        }
-        self._idf = np.array([np.log((1 + len(texts)) / (1 + seen[word])) + 1 for word in self._column], np.float32)
-        self._axes = directions(self.rows(texts), DIMENSIONS)
+        self._column: dict[str, int] = {}
+        row, column, count = _counted(texts, self._column, grow=True)
+        seen = np.bincount(column, minlength=len(self._column))
+        kept = seen > (RARE if len(texts) >= 50 else 0)
+        places = np.cumsum(kept) - 1
+        self._column = {word: int(places[at]) for word, at in self._column.items() if kept[at]}
+        self._idf = (np.log((1 + len(texts)) / (1 + seen[kept])) + 1).astype(np.float32)
+        used = kept[column]
+        self._rows = self._weighed(row[used], places[column[used]], count[used], len(texts))
+        self._axes = directions(self._rows, dimensions)
 
     def rows(self, texts: Sequence[str]) -> csr_matrix:
         """Sparse float32[n, words] of unit rows; a text without a known word is a row of zeros."""
-        at, column, value = [], [], []
-        for row, text in enumerate(texts):
-            for word, count in Counter(words(text)).items():
-                if word in self._column:
-                    at.append(row)
-                    column.append(self._column[word])
-                    value.append(1 + np.log(count))
-        matrix = csr_matrix((np.array(value, np.float32), (at, column)), (len(texts), len(self._column)))
-        matrix = matrix @ diags(self._idf) if len(self._idf) else matrix
-        norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-        return csr_matrix(diags(1 / np.maximum(norms, 1e-9)) @ matrix)
+        return self._weighed(*_counted(texts, self._column, grow=False), len(texts))
+
+    def _weighed(self, row: Ints, column: Ints, count: Ints, texts: int) -> csr_matrix:
+        value = ((1 + np.log(count)) * self._idf[column]).astype(np.float32)
+        norms = np.sqrt(np.bincount(row, value * value, minlength=texts)).astype(np.float32)
+        return csr_matrix((value / np.maximum(norms[row], 1e-9), (row, column)), (texts, len(self._idf)))
 
     def reduced(self, texts: Sequence[str]) -> Float32:
-        """float32[n, ≤ DIMENSIONS] of unit rows."""
-        dense = np.asarray(self.rows(texts) @ self._axes, np.float32)
+        """float32[n, ≤ dimensions] of unit rows."""
+        return self._short(self.rows(texts))
+
+    def fitted(self) -> Float32:
+        """`reduced` of the texts that it was made from."""
+        return self._short(self._rows)
+
+    def _short(self, rows: csr_matrix) -> Float32:
+        dense = np.ascontiguousarray(rows @ self._axes, np.float32)
         unit: Float32 = dense / np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-9)
         return unit
 
@@ -78,6 +85,21 @@ def _orthonormal(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     values, vectors = np.linalg.eigh(columns.T @ columns)
     found: NDArray[np.float64] = columns @ (vectors / np.sqrt(np.maximum(values, 1e-14 * values[-1] + 1e-300)))
     return found
+
+
+def _counted(texts: Sequence[str], columns: dict[str, int], grow: bool) -> tuple[Ints, Ints, Ints]:
+    """Row, column and count of each distinct word of each text; words without a column get one, or are left out."""
+    flat, sizes = array("q"), np.zeros(len(texts), np.int64)
+    for row, text in enumerate(texts):
+        found = words(text)
+        if grow:
+            flat.extend([columns.setdefault(word, len(columns)) for word in found])
+        else:
+            flat.extend([columns[word] for word in found if word in columns])
+        sizes[row] = len(flat)
+    of = np.repeat(np.arange(len(texts)), np.diff(sizes, prepend=0))
+    key, count = np.unique(of * max(1, len(columns)) + np.frombuffer(flat, np.int64), return_counts=True)
+    return key // max(1, len(columns)), key % max(1, len(columns)), count
 
 
 def words(text: str) -> list[str]:

@@ -147,7 +147,10 @@ def _stream(
                 _describe(found, item, now, group[item], own, known)
                 found[SHOWN_BEFORE], found[SHOWN_BEFORE + 1] = again[place]
                 found[SHOWN_BEFORE + 2] = known.mark[item] == row
-                found[SHOWN_BEFORE + 3], found[SHOWN_BEFORE + 4] = np.log1p(past.size), np.log1p(known.visits[user[row]])
+                found[SHOWN_BEFORE + 3], found[SHOWN_BEFORE + 4] = (
+                    np.log1p(past.size),
+                    np.log1p(known.visits[user[row]]),
+                )
                 found[SHOWN_BEFORE + 5] = last - first
                 if rows.shape[1] > COUNTED:
                     found[COUNTED + 2] = likes[group[item, 0]] / (past.size + 3)

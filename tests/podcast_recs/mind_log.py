@@ -38,7 +38,9 @@ def make_items(rng, count):
     """A third of them stand in histories only."""
     share = 1 / (np.arange(SUBCATEGORIES) + 3.0)
     subcategory = rng.choice(SUBCATEGORIES, count, p=share / share.sum())
-    parent = rng.choice(CATEGORIES, SUBCATEGORIES, p=(1 / np.arange(2, CATEGORIES + 2)) / (1 / np.arange(2, CATEGORIES + 2)).sum())
+    parent = rng.choice(
+        CATEGORIES, SUBCATEGORIES, p=(1 / np.arange(2, CATEGORIES + 2)) / (1 / np.arange(2, CATEGORIES + 2)).sum()
+    )
     centre = rng.normal(size=(SUBCATEGORIES, HIDDEN)) + rng.normal(size=(CATEGORIES, HIDDEN))[parent]
     old = rng.random(count) < 0.6
     born = np.where(old, rng.uniform(-28 * 24, -24, count), rng.uniform(-36, DAYS * 24, count))
@@ -98,7 +100,9 @@ def make_log(seed=1, impressions=5_000, items=20_000, users=4_300, noise=1.0):
 def _history(rng, made, likes, categories):
     size = int(min(MOST_READ, rng.lognormal(2.8, 1.15))) if rng.random() > 0.03 else 0
     tried = np.flatnonzero(made.born_h < 0)[rng.integers(0, (made.born_h < 0).sum(), 4 * size)]
-    worth = made.appeal[tried] + made.about[tried] @ likes + categories[made.category[tried]] + np.log(made.reach[tried])
+    worth = (
+        made.appeal[tried] + made.about[tried] @ likes + categories[made.category[tried]] + np.log(made.reach[tried])
+    )
     return tried[np.argsort(-(worth + rng.gumbel(size=len(tried))))[:size]]
 
 
@@ -110,7 +114,9 @@ def write(folder, made, rows, name="behaviors.tsv"):
         at, user, history, shown, clicked = row
         time = datetime.fromtimestamp(at / 1000, UTC)
         moment = f"{time.month}/{time.day}/{time.year} {(time.hour - 1) % 12 + 1}:{time:%M:%S %p}"
-        entries = " ".join(f"N{item}-{int(click)}" for item, click in zip(shown.tolist(), clicked.tolist(), strict=True))
+        entries = " ".join(
+            f"N{item}-{int(click)}" for item, click in zip(shown.tolist(), clicked.tolist(), strict=True)
+        )
         return f"{number}\tU{user}\t{moment}\t{' '.join(f'N{item}' for item in history.tolist())}\t{entries}\n"
 
     order = np.random.default_rng(0).permutation(len(rows))

@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from podcast_recs.behaviors import read_behaviors, read_news
-from podcast_recs.impressions import described, evaluate, measure
+from podcast_recs.impressions import described, evaluate, measure, tastes
+from podcast_recs.lexical import Lexical
+from podcast_recs.streamed import COLUMNS, PRIOR_CLICKS, Stream
 from shared.cli import main
 from shared.clock import DAY_MS
 from shared.errors import BadInput
 from shared.world.podcast_audience import make_audience
 from tests.podcast_recs.mind_format import behaviors_of, news_of
+from tests.podcast_recs.mind_log import make_log
+from tests.podcast_recs.mind_log import write as write_log
 
 ROW = "{n}\tU{u}\t11/{day:02}/2019 {hour}:14:46 {half}\t{history}\t{shown}\n"
 
@@ -147,3 +151,47 @@ def test_too_few_rows_to_learn_from(write, capsys):
 def test_news_that_is_none(write):
     with pytest.raises(BadInput, match="no row of it has id, category, subcategory, title"):
         read_news(write("N1\n", "news.tsv"), ["N1"])
+
+
+@pytest.fixture(scope="module")
+def mind(tmp_path_factory):
+    """600 impressions with the structure of the real log."""
+    folder = tmp_path_factory.mktemp("mind_log")
+    write_log(folder, *make_log(1, impressions=600, items=12_000, users=300))
+    return read_behaviors(folder / "behaviors.tsv"), folder / "news.tsv"
+
+
+def test_the_made_log_has_the_shape_of_the_real_one(mind):
+    log, news = mind
+    sizes = np.diff(log.shown_of)
+    assert 0.03 < log.clicked.mean() < 0.06
+    assert 25 < sizes.mean() < 45
+    assert sizes.max() <= 299
+    assert (np.diff(log.history_of) == 0).any()
+    tested = log.shown[log.shown_of[420] :]
+    assert np.isin(tested, log.shown[: log.shown_of[420]], invert=True).mean() > 0.5
+    assert all(read_news(news, log.items).text)
+
+
+def test_a_log_read_in_parts_is_described_as_in_one(mind):
+    log, news = mind
+    about = read_news(news, log.items)
+    given = tastes(log, 420), Lexical(about.text, 8).fitted()
+    whole = Stream(log, about, *given).describe(0, 600)
+    parts = Stream(log, about, *given)
+    split = [int(log.shown_of[row]) for row in (200, 420)]
+    np.testing.assert_array_equal(parts.describe(200, 420), whole[split[0] : split[1]])
+    np.testing.assert_array_equal(parts.describe(420, 600), whole[split[1] :])
+
+
+def test_a_lift_is_clicks_beside_what_chance_would_have_brought(write):
+    rows = [row(1, hour=1, shown="N1-1 N2-0"), row(2, hour=2, shown="N1-0 N2-0 N3-0 N4-1"), row(3, hour=3)]
+    log = read_behaviors(write("".join(rows)))
+    found = described(log, None, 2)[log.shown_of[2] :, COLUMNS.index("lift ever")]
+    due = np.array([1 / 2 + 1 / 4, 1 / 2 + 1 / 4])
+    np.testing.assert_allclose(found, (np.array([1, 0]) + PRIOR_CLICKS) / (due + PRIOR_CLICKS), rtol=1e-6)
+
+
+def test_quotes_in_news_are_letters(write):
+    path = write('N1\ta\tb\t"An open quote\tand "more"\tu\t[{"Label": "x"}]\t[]\nN2\ta\tb\ttwo\t\tu\t[]\t[]\n', "n.tsv")
+    assert read_news(path, ["N1", "N2"]).text == ['"An open quote and "more"', "two "]
