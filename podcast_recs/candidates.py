@@ -87,6 +87,9 @@ def _trending(moment: Moment, state: State, on: Differences) -> Ints:
     known = state.followers + state.completions.sum(axis=1)
     shows = np.flatnonzero(moment.next_up >= 0)
     shows = shows[np.lexsort((shows, -known[shows]))[:SHOWS]]
+    if len(ids) > TRENDING:  # all as good as the last of them, so that equals are decided by id
+        some = starts >= np.partition(starts, -TRENDING)[-TRENDING]
+        ids, starts = ids[some], starts[some]
     return np.concatenate([ids[np.lexsort((ids, -starts))[:TRENDING]], moment.next_up[shows]])
 
 

@@ -50,18 +50,6 @@ def fused(by_vector: Float32, by_words: Float32) -> Float32:
     return total
 
 
-def chunks(text: str, words: int = 120, step: int = 100) -> list[str]:
-    """A long text in pieces of `words` words that overlap a little; nothing is cut off. One piece for a short text, none for an
-    empty one.
-    """
-    every = text.split()
-    return (
-        [" ".join(every[start : start + words]) for start in range(0, max(1, len(every) - (words - step)), step)]
-        if every
-        else []
-    )
-
-
 def _z(values: Float32) -> Float32:
     spread: Float32 = values - values.mean(axis=1, keepdims=True)
     scaled: Float32 = spread / np.maximum(values.std(axis=1, keepdims=True), 1e-9)

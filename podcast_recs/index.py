@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
 MANY = 50_000
-COARSE = 96
+COARSE = 64
 AGAIN = 3
 
 
@@ -68,7 +68,7 @@ class Index:
         begun = np.ascontiguousarray(queries[:, : self._width], np.float32)
         scores, ids = self._flat.search(begun, AGAIN * k if self._coarse else k, params=chosen)
         if self._coarse:
-            scores = np.einsum("qkd,qd->qk", self._rows[ids], queries)
+            scores = (self._rows[ids] @ queries[:, :, None])[:, :, 0]
         scores[ids < 0] = -np.inf
         order = np.lexsort((ids, -scores), axis=1)[:, :k]
         return np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)

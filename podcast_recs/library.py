@@ -38,6 +38,8 @@ class Library:
         self.alive = np.ones(len(catalogue.show), bool)
         self.of_show = by_show(catalogue, 0)  # oldest first
         self._order = np.lexsort((catalogue.number, catalogue.show))  # all episodes, show by show
+        self._newest: tuple[int, int, Ints]  # since when and until when what is newest holds
+        self._begin()
 
     def publish(
         self,
@@ -67,6 +69,7 @@ class Library:
         self.of_show[show].append(len(known.show))
         after = int(np.searchsorted(known.show[self._order], show, side="right"))
         self._order = np.insert(self._order, after, len(known.show))
+        self._begin()
         return len(known.show)
 
     def check(self, show: int, duration_ms: int) -> None:
@@ -112,10 +115,16 @@ class Library:
         return following
 
     def newest_out(self, now: int) -> Ints:
-        """int64[shows]: the number of each show's newest episode by now; -1 where none is out."""
-        shows, _, last = self._ends(self.catalogue.published <= now)
-        newest = np.full(len(self.catalogue.kind), -1, np.int64)
-        newest[shows] = self.catalogue.number[last]
+        """int64[shows]: the number of each show's newest episode by now; -1 where none is out. The same until the next is out."""
+        since, until, newest = self._newest
+        if not since <= now < until:
+            published = self.catalogue.published
+            out = published <= now
+            shows, _, last = self._ends(out)
+            newest = np.full(len(self.catalogue.kind), -1, np.int64)
+            newest[shows] = self.catalogue.number[last]
+            until = published.min(where=~out, initial=np.iinfo(np.int64).max)
+            self._newest = (int(published.max(where=out, initial=0)), int(until), newest)
         return newest
 
     def next_number(self, show: int) -> int:
@@ -125,10 +134,13 @@ class Library:
 
     def _ends(self, wanted: Bools) -> tuple[Ints, Ints, Ints]:
         """Shows that have a wanted episode, the oldest and the newest such episode of each."""
-        shows = self.catalogue.show[self._order]
-        starts = np.flatnonzero(np.diff(shows, prepend=-1))  # of each show that has episodes
-        places, chosen = np.arange(len(shows)), wanted[self._order]
-        first = np.minimum.reduceat(np.where(chosen, places, len(shows)), starts)
-        last = np.maximum.reduceat(np.where(chosen, places, -1), starts)
-        some = last >= 0
-        return shows[starts][some].astype(np.int64), self._order[first[some]], self._order[last[some]]
+        places = np.flatnonzero(wanted[self._order])
+        shows = self._shows[places]
+        first = np.flatnonzero(np.diff(shows, prepend=-1))
+        last = np.append(first[1:], len(places))[: len(shows)] - 1
+        return shows[first], self._order[places[first]], self._order[places[last]]
+
+    def _begin(self) -> None:
+        """After the catalogue changed: shows of the episodes in their order, and nothing known of what is newest."""
+        self._shows = self.catalogue.show[self._order].astype(np.int64)
+        self._newest = (0, 0, self._shows)

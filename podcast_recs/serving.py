@@ -154,10 +154,9 @@ class Serving:
 
     def listeners_with_plays(self, most: int) -> list[int]:
         """Listeners whose history is longest, at most so many."""
-        known = self.recommender.state.listeners
-        return sorted(
-            (user for user, own in known.items() if own.heard), key=lambda user: (-len(known[user].heard), user)
-        )[:most]
+        with self._lock:
+            plays = [(-len(own.heard), user) for user, own in self.recommender.state.listeners.items() if own.heard]
+        return [user for _, user in sorted(plays)[:most]]
 
     def moment_of(self, hour: float) -> int:
         """The next time that the clock of the world shows this hour."""

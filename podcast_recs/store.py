@@ -5,9 +5,8 @@ started again it answers as before. An event, an episode or a take-down is durab
 memory; the same event id again is no error and changes nothing.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from podcast_recs.library import Profile
 from podcast_recs.records import Catalogue, Event, Float32
 from shared.errors import NotFound
+from shared.sqlite import connect, explained, transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS shows (show INTEGER PRIMARY KEY, language TEXT, kind INTEGER, title TEXT, description TEXT, feed TEXT UNIQUE);
@@ -39,22 +39,15 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         """path: made when it is not there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._db = sqlite3.connect(path, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.executescript(SCHEMA)
+        self._db = connect(path)
+        with explained(path, "move it away, then import or run the demo again"):
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.executescript(SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
-
-    @contextmanager
-    def all_or_nothing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: what fails inside leaves the file as it was."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield self._db
 
     def put_catalogue(self, catalogue: Catalogue) -> None:
         """Write a whole catalogue; ids that are there are replaced."""
@@ -74,7 +67,7 @@ class Store:
             catalogue.descriptions,
             strict=True,
         )
-        with self.all_or_nothing() as db:
+        with transaction(self._db) as db:
             db.executemany("INSERT OR REPLACE INTO shows VALUES (?, ?, ?, ?, ?, NULL)", show_rows)
             db.executemany("INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)", episode_rows)
 
@@ -109,12 +102,12 @@ class Store:
 
     def add_episode(self, *row: Any) -> None:
         """Write an episode before the library takes it in: id, show, number, published, duration, explicit, title, description."""
-        with self.all_or_nothing() as db:
+        with transaction(self._db) as db:
             db.execute("INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)", row)
 
     def add_feed(self, feed: str, title: str, description: str, language: str, kind: int, items: Sequence[Any]) -> int:
         """Add a show and those of its items whose guid is new, oldest first; how many were new. An item's date never moves."""
-        with self.all_or_nothing() as db:
+        with transaction(self._db) as db:
             row = db.execute("SELECT show FROM shows WHERE feed = ?", (feed,)).fetchone()
             show = row[0] if row else db.execute("SELECT coalesce(max(show) + 1, 0) FROM shows").fetchone()[0]
             db.execute(
@@ -134,12 +127,12 @@ class Store:
 
     def take_down(self, episode: int) -> None:
         """Remember that an episode is gone."""
-        with self.all_or_nothing() as db:
+        with transaction(self._db) as db:
             db.execute("UPDATE episodes SET alive = 0 WHERE episode = ?", (episode,))
 
     def put_listeners(self, profiles: Iterable[tuple[int, tuple[str, ...], bool]]) -> None:
         """(user, languages, minor) of listeners."""
-        with self.all_or_nothing() as db:
+        with transaction(self._db) as db:
             rows = ((user, " ".join(languages), minor) for user, languages, minor in profiles)
             db.executemany("INSERT OR REPLACE INTO listeners VALUES (?, ?, ?)", rows)
 
@@ -153,7 +146,7 @@ class Store:
 
     def add_events(self, events: Iterable[Event]) -> None:
         """Append events; those whose id is known stay as they were."""
-        with self.all_or_nothing() as db:
+        with transaction(self._db) as db:
             db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
 
     def events(self) -> Iterator[Event]:
@@ -163,7 +156,7 @@ class Store:
 
     def put_arrays(self, arrays: dict[str, Float32]) -> None:
         """Keep float32 arrays by name."""
-        with self.all_or_nothing() as db:
+        with transaction(self._db) as db:
             for name, array in arrays.items():
                 shape = " ".join(map(str, array.shape))
                 value = np.ascontiguousarray(array, np.float32).tobytes()
@@ -176,7 +169,7 @@ class Store:
 
     def put_fact(self, name: str, value: str) -> None:
         """Keep a text by name."""
-        with self.all_or_nothing() as db:
+        with transaction(self._db) as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def fact(self, name: str) -> str | None:

@@ -3,15 +3,18 @@
 import json
 from shutil import copyfile
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from podcast_recs.records import HOUR_MS, Event, What
 from podcast_recs.serving import Serving, save
-from podcast_recs.store import path_of
+from podcast_recs.store import Store, path_of
 from podcast_recs.world import events_of
 from shared.bootstrap import Engines
 from shared.cli import main
 from shared.console.app import build_app
+from shared.errors import BadInput, LinerError
 from shared.settings import Settings
 
 
@@ -145,3 +148,33 @@ def test_commands_say_where_to_begin(tmp_path, monkeypatch, capsys):
     assert "run `liner podcast-recs demo`" in capsys.readouterr().err
     assert main(["podcast-recs", "capacity", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["estimate"]
+
+
+def test_a_publication_that_cannot_be_kept_is_not_shown(client, home, monkeypatch):
+    serving = Serving(path_of(home))
+    count = len(serving.recommender.library.catalogue.show)
+
+    def full(*row):
+        raise LinerError("disk full")
+
+    monkeypatch.setattr(serving.store, "add_episode", full)
+    with pytest.raises(LinerError, match="disk full"):
+        serving.publish(0, serving.now, 60_000, "Lost", "")
+    assert len(serving.recommender.library.catalogue.show) == len(serving.recommender.library.index) == count
+    serving.store.close()
+
+
+def test_a_damaged_store_is_one_line(tmp_path):
+    path = tmp_path / "podcasts.sqlite"
+    path.write_bytes(b"not a database, whatever its name says" * 100)
+    with pytest.raises(BadInput, match="move it away"):
+        Store(path)
+
+
+def test_an_event_of_the_far_future_is_refused_and_freezes_no_counter(client, home):
+    serving = Serving(path_of(home))
+    before = serving.recommender.state.touched.copy()
+    with pytest.raises(BadInput, match="expected at most a day after"):
+        serving.take([Event(1 << 50, 0, 0, What.STARTED, serving.now + 366 * 24 * HOUR_MS)])
+    np.testing.assert_array_equal(serving.recommender.state.touched, before)
+    serving.store.close()

@@ -140,3 +140,16 @@ def test_no_more_slots_than_asked_for(setting, slots):
     request = Request(5, setting.profile(5), setting.audience.end, 0)
     possible = len(setting.recommender.slate(request, 20))
     assert len(setting.recommender.slate(request, slots)) == min(slots, possible)
+
+
+def test_what_is_newest_changes_with_the_clock_and_with_a_publication():
+    library, _ = small()
+    day = 24 * HOUR_MS
+    assert library.newest_out(NOW).tolist() == [3, 3, 3]
+    assert library.newest_out(NOW - day).tolist() == [2, 2, 2]
+    assert library.newest_out(NOW - HOUR_MS - 1).tolist() == [2, 2, 2]
+    assert library.newest_out(NOW - HOUR_MS).tolist() == [3, 3, 3]
+    library.publish(1, NOW + day, 60_000, "later", "", np.ones(8, np.float32))
+    assert library.newest_out(NOW).tolist() == [3, 3, 3]
+    assert library.newest_out(NOW + day).tolist() == [3, 4, 3]
+    assert library.newest_out(0).tolist() == [-1, -1, -1]

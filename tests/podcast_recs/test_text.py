@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from podcast_recs import encoder as module
-from podcast_recs.encoder import ByWords, chunks, fused, make_encoder
+from podcast_recs.encoder import ByWords, fused, make_encoder
 from podcast_recs.lexical import Lexical
 from podcast_recs.minilm import MiniLM
 from podcast_recs.static_table import StaticTable
@@ -86,9 +86,22 @@ def test_fusing_is_the_sum_of_z_scores():
     np.testing.assert_allclose(fused(a, b), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("count", [0, 1, 119, 120, 121, 1_000])
-def test_chunks_lose_no_word(count):
-    words = [f"w{n}" for n in range(count)]
-    pieces = chunks(" ".join(words))
-    assert {word for piece in pieces for word in piece.split()} == set(words)
-    assert all(len(piece.split()) <= 120 for piece in pieces)
+def test_the_end_of_a_long_text_counts():
+    """A transcript goes through in passages; what is said after the first of them is heard as well."""
+    model = MiniLM()
+    words = ["the", "host", "talks", "about", "stocks", "and", "bonds", "and", "interest", "rates"] * 60
+    short, long = " ".join(words[:200]), " ".join([*words, *["whales", "sing", "in", "the", "cold", "ocean"] * 40])
+    one, both, aside = model.encode([short, long, "whales sing in the ocean"])
+    assert aside @ both > aside @ one + 0.2
+    table = StaticTable(model, [short, long], 2)
+    one, both, aside = table.encode([short, long, "whales sing in the ocean"])
+    assert aside @ both > aside @ one
+
+
+def test_a_text_of_two_passages_is_their_mean():
+    model = MiniLM()
+    ids = model.tokenizer.encode("ocean " * 254 + "stocks " * 50, add_special_tokens=False).ids
+    begin, end = model.marks
+    parts = model.encode_ids([[begin, *ids[:254], end], [begin, *ids[254:], end]])
+    mean = parts.sum(axis=0) / np.linalg.norm(parts.sum(axis=0))
+    np.testing.assert_allclose(model.encode(["ocean " * 254 + "stocks " * 50])[0], mean, atol=1e-6)
