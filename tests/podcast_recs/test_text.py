@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
 from podcast_recs import encoder as module
 from podcast_recs.encoder import ByWords, fused, make_encoder
 from podcast_recs.lexical import Lexical
-from podcast_recs.minilm import MiniLM
+from podcast_recs.minilm import MiniLM, _gelu
 from podcast_recs.static_table import StaticTable
 
 TEXTS = [
@@ -105,3 +106,9 @@ def test_a_text_of_two_passages_is_their_mean():
     parts = model.encode_ids([[begin, *ids[:254], end], [begin, *ids[254:], end]])
     mean = parts.sum(axis=0) / np.linalg.norm(parts.sum(axis=0))
     np.testing.assert_allclose(model.encode(["ocean " * 254 + "stocks " * 50])[0], mean, atol=1e-6)
+
+
+def test_gelu_is_that_of_the_error_function():
+    values = np.linspace(-8, 8, 4001, dtype=np.float32)
+    expected = 0.5 * values.astype(np.float64) * (1 + erf(values / np.sqrt(2)))
+    np.testing.assert_allclose(_gelu(values), expected, atol=2e-6)
