@@ -114,13 +114,11 @@ class Decider:
         work, user = self._work, request.user
         floor = self._floor[user if user < len(self._floor) - 1 else -1]  # the last is for strangers
         decide(self.tables, self.policy.shadow, request, floor, ads, counts, left, work)
-        chosen = work.chosen[: work.counts[1]]
-        return list(zip(chosen.tolist(), work.price[chosen].tolist(), strict=True))
+        return [(ad, work.price.item(ad)) for ad in work.chosen[: work.counts.item(1)].tolist()]
 
     def record(self, decision: str, request: Request, met: Mapping[int, int], left: Int64, played: Chosen) -> bytes:
         """The audit record of what `choose` returned last, from what it was given."""
-        short = self._work.short[: self._work.counts[2]]
-        amounts = list(zip(short.tolist(), left[short].tolist(), strict=True)) if short.size else []
+        amounts = [(ad, left.item(ad)) for ad in self._work.short[: self._work.counts.item(2)].tolist()]
         found = (self.digest, self.prices, tuple(request), sorted(met.items()), amounts, self._named(played))
         return ENCODER.encode(Record(decision, *found))
 
