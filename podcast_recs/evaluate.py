@@ -99,7 +99,7 @@ def judge(
     row, event = next(events)
     for session in chosen:
         while row < session.before:
-            recommender.take(event)
+            recommender.state.apply(event)
             row, event = next(events)
         for name, policy in policies.items():
             shown = policy(session.request)[:SLOTS]

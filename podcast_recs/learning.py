@@ -92,7 +92,7 @@ class _Collector:
                 self._started.setdefault(slot, 0)
             elif event.what == What.STOPPED and slot in self._started:
                 self._started[slot] = event.played_ms
-        self._recommender.take(event)
+        self._recommender.state.apply(event)
 
     def examples(self) -> Examples:
         """All slots so far."""
@@ -128,5 +128,5 @@ class _Collector:
                 self._outcome[user, event.episode] = len(self._events)
                 self._events.append(event)
         for event in self._open:
-            self._recommender.take(event)
+            self._recommender.state.apply(event)
         self._open = []

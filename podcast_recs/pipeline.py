@@ -15,7 +15,7 @@ from podcast_recs.features import features
 from podcast_recs.library import Library
 from podcast_recs.moment import Moment, Request, ShowFactors, look
 from podcast_recs.ranker import Ranker
-from podcast_recs.records import HOUR_MS, Event, Float32, Ints, Slot
+from podcast_recs.records import HOUR_MS, Ints, Slot
 from podcast_recs.slate import SLOTS, make_slate
 from podcast_recs.state import State
 
@@ -48,22 +48,3 @@ class Recommender:
         starts = self.state.lately(episodes, moment.request.now).astype(np.float64)
         guessed: NDArray[np.float64] = starts + following + 1 / (1 + days)
         return guessed
-
-    def take(self, event: Event) -> bool:
-        """Take one event; whether it was new."""
-        return self.state.apply(event)
-
-    def publish(
-        self,
-        show: int,
-        at: int,
-        duration_ms: int,
-        title: str,
-        description: str,
-        vector: Float32,
-        explicit: bool = False,
-    ) -> int:
-        """A new episode, there for the next request; returns its id."""
-        episode = self.library.publish(show, at, duration_ms, title, description, vector, explicit)
-        self.state.grow(self.library.catalogue)
-        return episode

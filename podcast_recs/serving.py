@@ -88,11 +88,11 @@ class Serving:
             max((own.recent[-1][0] for own in state.listeners.values() if own.recent), default=0),
         )
         self._words: Any = None
-        self._lock = Lock()
+        self.lock = Lock()
 
     def slate(self, user: int, intent: int, minutes: float, slots: int, at: int) -> list[Slot]:
         """A slate for a listener at a moment; what is shown is not logged here: the client says what was seen."""
-        with self._lock:
+        with self.lock:
             catalogue = self.recommender.library.catalogue
             request = Request(user, self.store.profile(user, catalogue), at, intent, minutes)
             return self.recommender.slate(request, slots)
@@ -101,7 +101,7 @@ class Serving:
         """Make events durable, then take them; how many were new. BadInput for an episode or a kind that does not exist:
         nothing is taken.
         """
-        with self._lock:
+        with self.lock:
             count = len(self.recommender.library.catalogue.show)
             for row, event in enumerate(events):
                 if not 0 <= event.episode < count:
@@ -117,19 +117,21 @@ class Serving:
         self, show: int, at: int, duration_ms: int, title: str, description: str, explicit: bool = False
     ) -> int:
         """A new episode: its vector, its place, durable; the next slate may hold it. Returns its id."""
-        with self._lock:
-            known = self.recommender.library.catalogue
-            self.recommender.library.check(show, duration_ms)
+        with self.lock:
+            library = self.recommender.library
+            known = library.catalogue
+            library.check(show, duration_ms)
             vector = self.encoder.encode([f"{title}. {description} {known.show_titles[show]}"])[0]
-            row = (len(known.show), show, self.recommender.library.next_number(show), at, duration_ms, explicit)
+            row = (len(known.show), show, library.next_number(show), at, duration_ms, explicit)
             self.store.add_episode(*row, title, description)
-            episode = self.recommender.publish(show, at, duration_ms, title, description, vector, explicit)
+            episode = library.publish(show, at, duration_ms, title, description, vector, explicit)
+            self.recommender.state.grow(library.catalogue)
             self.now = max(self.now, at)
             return episode
 
     def take_down(self, episode: int) -> None:
         """An episode is gone with the next request."""
-        with self._lock:
+        with self.lock:
             self.store.take_down(episode)  # durable first; an id that is none changes nothing
             self.recommender.library.take_down([episode])
 
@@ -137,7 +139,7 @@ class Serving:
         """(episode, score) of the k that answer a text best: vectors and words, summed as z-scores; none for a text without a
         word.
         """
-        with self._lock:
+        with self.lock:
             library = self.recommender.library
             query = self.encoder.encode([text])
             words = self.lexical.rows([text])
@@ -154,7 +156,7 @@ class Serving:
 
     def listeners_with_plays(self, most: int) -> list[int]:
         """Listeners whose history is longest, at most so many."""
-        with self._lock:
+        with self.lock:
             plays = [(-len(own.heard), user) for user, own in self.recommender.state.listeners.items() if own.heard]
         return [user for _, user in sorted(plays)[:most]]
 

@@ -24,6 +24,13 @@ def recommender(events=()):
     return Recommender(library, state, ShowFactors(np.zeros((0, 1), np.float32), np.zeros((3, 1), np.float32)))
 
 
+def publish(own, *episode):
+    """Publish as `Serving` does; returns the episode's id."""
+    new = own.library.publish(*episode)
+    own.state.grow(own.library.catalogue)
+    return new
+
+
 def ask(own, user=0, languages=(0, 1), minor=False, now=NOW, minutes=0.0, slots=10):
     return own.slate(Request(user, Profile(languages, minor), now, 0, minutes), slots)
 
@@ -80,8 +87,8 @@ def test_a_slate_is_the_same_again(setting):
 def test_a_serial_is_offered_from_its_first_part_and_goes_on_in_order():
     own = recommender()
     assert 4 in {slot.episode for slot in ask(own)}
-    own.take(started(1, 0, 4))
-    own.take(stopped(2, 0, 4, 40 * 60_000))
+    own.state.apply(started(1, 0, 4))
+    own.state.apply(stopped(2, 0, 4, 40 * 60_000))
     offered = {slot.episode: slot for slot in ask(own)}
     assert 5 in offered
     assert offered[5].source == Source.NEXT_UP
@@ -90,7 +97,7 @@ def test_a_serial_is_offered_from_its_first_part_and_goes_on_in_order():
 
 def test_a_published_episode_stands_in_the_next_slate_and_a_taken_down_one_never_again():
     own = recommender([Event(1, 0, 0, What.FOLLOWED, NOW)])
-    episode = own.publish(0, NOW, 20 * 60_000, "Breaking", "", np.ones(8, np.float32) / 8**0.5)
+    episode = publish(own, 0, NOW, 20 * 60_000, "Breaking", "", np.ones(8, np.float32) / 8**0.5)
     assert episode in {slot.episode for slot in ask(own)}
     own.library.take_down([episode])
     assert episode not in {slot.episode for slot in ask(own)}
@@ -101,20 +108,20 @@ def test_what_was_left_in_the_middle_comes_first_and_says_from_where():
     first, *rest = ask(own)
     assert (first.episode, first.source, first.reason) == (0, Source.RESUME, "go on at minute 18, where you stopped")
     assert {int(own.library.catalogue.show[slot.episode]) for slot in rest} == {1, 2}
-    own.take(stopped(3, 0, 0, 39 * 60_000))
+    own.state.apply(stopped(3, 0, 0, 39 * 60_000))
     assert Source.RESUME not in {slot.source for slot in ask(own)}
 
 
 def test_one_episode_published_in_two_shows_stands_there_once():
     own = recommender()
     text = np.ones(8, np.float32) / 8**0.5
-    twins = {own.publish(show, NOW, 20 * 60_000, "The same", "", text) for show in (0, 2)}
+    twins = {publish(own, show, NOW, 20 * 60_000, "The same", "", text) for show in (0, 2)}
     assert len(twins & {slot.episode for slot in ask(own)}) == 1
 
 
 def test_not_this_show_counts_from_the_next_request():
     own = recommender()
-    own.take(Event(1, 0, 0, What.REFUSED, NOW))
+    own.state.apply(Event(1, 0, 0, What.REFUSED, NOW))
     assert {int(own.library.catalogue.show[slot.episode]) for slot in ask(own)} == {1, 2}
 
 
