@@ -5,6 +5,7 @@ leaves. An event that comes again is counted once: the client makes its id.
 """
 
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -55,15 +56,17 @@ class Opened:
         self._path = path
         self._serving: Serving | None = None
         self._inode = 0
+        self.lock = Lock()  # two first requests open the file once
 
     def get(self) -> Serving:
         """The recommender; NotFound while there is none."""
         if not self._path.exists():
             raise NotFound("no podcasts yet; run `liner podcast-recs demo`, or `liner podcast-recs import FEED`")
-        inode = self._path.stat().st_ino
-        if self._serving is None or inode != self._inode:
-            self._serving, self._inode = Serving(self._path), inode
-        return self._serving
+        with self.lock:
+            inode = self._path.stat().st_ino
+            if self._serving is None or inode != self._inode:
+                self._serving, self._inode = Serving(self._path), inode
+            return self._serving
 
 
 def router(engines: Engines) -> APIRouter:
@@ -99,7 +102,8 @@ def add_reading(routes: APIRouter, opened: Opened, known: Any) -> None:
         serving = opened.get()
         if show >= len(serving.recommender.library.catalogue.kind):
             raise NotFound(f"show {show}: not in the catalogue")
-        return show_view(serving, show)
+        with serving.lock:  # whole: before a publish or a take-down, or after it
+            return show_view(serving, show)
 
     @routes.get("/search", responses=known)
     def search(q: Annotated[str, Query(max_length=300)]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from podcast_recs import service
 from podcast_recs.records import HOUR_MS, Event, What
 from podcast_recs.serving import Serving, save
 from podcast_recs.store import Store, path_of
@@ -162,6 +163,31 @@ def test_a_publication_that_cannot_be_kept_is_not_shown(client, home, monkeypatc
         serving.publish(0, serving.now, 60_000, "Lost", "")
     assert len(serving.recommender.library.catalogue.show) == len(serving.recommender.library.index) == count
     serving.store.close()
+
+
+def test_two_first_requests_open_the_store_once(home, monkeypatch):
+    opened = service.Opened(path_of(home))
+    alone = []
+
+    def opening(path):
+        alone.append(opened.lock.locked())
+        return path
+
+    monkeypatch.setattr(service, "Serving", opening)
+    assert opened.get() is opened.get()
+    assert alone == [True]
+
+
+def test_a_show_page_is_read_while_nothing_is_written(client, monkeypatch):
+    alone = []
+
+    def view(serving, show):
+        alone.append(serving.lock.locked())
+        return {"show_id": show}
+
+    monkeypatch.setattr(service, "show_view", view)
+    assert client.get("/podcast-recs/shows/0").json() == {"show_id": 0}
+    assert alone == [True]
 
 
 def test_a_damaged_store_is_one_line(tmp_path):
