@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --generate-hashes
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes
 
-.PHONY: setup setup-cluster demo tour test bench-test browser-test check bench faults cluster-test lock clean
+.PHONY: setup setup-cluster demo tour test bench-test browser-test tour-test check bench faults cluster-test lock clean
 
 setup: $(VENV)/.setup  ## base, dev and peers, from the lock
 setup-cluster: $(VENV)/.setup-cluster  ## adds pyspark, kafka-python, redis
@@ -35,13 +35,16 @@ tour: setup  ## every system there is
 	$(BIN)/liner tour
 
 test: setup setup-cluster  ## no server and no browser needed; one worker a core, a file to a worker
-	$(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile --ignore=tests/bench -m "not browser"
+	$(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile --ignore=tests/bench -m "not browser and not tour"
 
 bench-test: setup setup-cluster  ## each benchmark once, tiny, for its own assertions
-	$(BIN)/pytest tests/bench -m "not browser"
+	$(BIN)/pytest tests/bench -m "not browser and not tour"
 
 browser-test: setup  ## the console's pages in a real Chromium
 	$(BIN)/pytest -m browser
+
+tour-test: setup setup-cluster  ## the tour, then every command that a README shows
+	$(BIN)/pytest -m tour
 
 check: setup setup-cluster  ## ruff, mypy strict, import-linter, README tables, line budgets
 	$(BIN)/ruff check .

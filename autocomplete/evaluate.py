@@ -40,7 +40,7 @@ def _judge(suggester: Suggester, queries: list[tuple[str, str]], fuzzy: bool) ->
     times = np.zeros(len(queries))
     for at, (typed, wanted) in enumerate(queries):
         started = thread_time_ns()
-        rows, _ = suggester.ranked(fold(typed)[:MAX_QUERY], K, fuzzy)
+        rows, _ = suggester.ranked(fold(typed)[:MAX_QUERY].rstrip(), K, fuzzy)
         times[at] = (thread_time_ns() - started) / 1000
         ranks[at] = next((rank for rank, term in enumerate(rows[:, ID].tolist(), 1) if _is(suggester, term, wanted)), 0)
     found = ranks > 0

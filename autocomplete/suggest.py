@@ -124,7 +124,7 @@ class Suggester:
 def retrieve(names, words, scores, query, fuzzy, found, work):  # type: ignore[no-untyped-def]
     """Fill `found` with names that begin like the query, then with names that hold its word or words; returns the number of results.
 
-    A single word is looked for at the start of every word as well, several in any order when no name begins with them as typed.
+    A single word is looked for at the start of every word as well, several in any order when none begins as typed and the list has room.
     """
     work.counts[REFUSED] = 0
     edits = edits_allowed(len(query)) if fuzzy else 0

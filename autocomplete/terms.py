@@ -80,9 +80,9 @@ def _read_columns(path: Path, required: tuple[str, ...], optional: tuple[str, ..
     """The named columns of a delimited file with a header."""
     delimiter = "," if path.suffix == ".csv" else "\t"
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, delimiter=delimiter, strict=True)
-            header = [name.strip().lstrip("\ufeff") for name in next(rows, [])]
+            header = [name.strip() for name in next(rows, [])]
             wanted = [name for name in (*required, *optional) if name in header]
             missing = [name for name in required if name not in header]
             if missing:

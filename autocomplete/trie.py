@@ -74,7 +74,7 @@ def build(symbols: npt.NDArray[np.uint16], starts: npt.NDArray[np.int64], ids: n
     """The trie of sorted keys.
 
     symbols: (total,) all keys one after another; starts: (keys + 1,) where each begins; ids: (keys,) their ids.
-    Keys may be in any order that keeps equal prefixes together; equal keys are sorted by id; none is empty.
+    Keys may be in any order that keeps equal prefixes together; equal keys by any id; none is empty.
     """
     common = _common_prefixes(symbols, starts)
     trie = Trie(*_build(symbols, starts, ids, common))

@@ -75,8 +75,8 @@ def by_word_start(words, scores, query, edits, found, results, work):  # type: i
             gain = matched[row, SCORE] - words.scores[matched[row, ID]] - WORD_START_PENALTY  # bonus minus penalties
             for at in range(words.starts[matched[row, ID]], words.starts[matched[row, ID] + 1]):
                 name = words.postings[at]
-                if results == k and scores[name] + gain < found[k - 1, SCORE]:
-                    break
+                if results == k and (scores[name] + gain, -name) < (found[k - 1, SCORE], -found[k - 1, ID]):
+                    break  # so does every later one: ids ascend as scores fall
                 results = offer(found, results, name, scores[name] + gain, penalty, BY_WORD)
         if count < fetch or (results == k and found[k - 1, SCORE] > matched[count - 1, SCORE] - WORD_START_PENALTY):
             return results
@@ -136,7 +136,7 @@ def by_all_words(words, scores, query, skip, found, results, work):  # type: ign
         for at in range(start, min(stop, start + LONGEST_LIST)):
             name = words.postings[at]
             score = scores[name] - ANY_ORDER_PENALTY
-            if results == len(found) and score < found[results - 1, SCORE]:
+            if results == len(found) and (score, -name) < (found[results - 1, SCORE], -found[results - 1, ID]):
                 break
             if _holds_all(words, readings, numbers, rarest, skip, name):
                 results = offer(found, results, name, score, 0, BY_WORDS)

@@ -53,7 +53,7 @@ def weighting(kind: str, train: csr_matrix) -> Callable[[csr_matrix], csr_matrix
     mean = np.log1p(train.data).mean()
 
     def weighted(matrix: csr_matrix) -> csr_matrix:
-        data = np.ones(matrix.nnz) if kind == "binary" else np.log1p(matrix.data) / mean
+        data = np.ones(matrix.nnz) if kind == "binary" else np.minimum(np.log1p(matrix.data) / mean, ials.MAX_WEIGHT)
         return csr_matrix((data.astype(np.float32), matrix.indices, matrix.indptr), matrix.shape)
 
     return weighted
@@ -114,9 +114,8 @@ def standardised(scores: Float32) -> Float32:
 def quality(case: Case, ids: Int32) -> float:
     """Mean NDCG@100 of lists, what every search maximises; 0 of no lists, so that a search without a judge stays where it began."""
     relevant = np.diff(case.relevant.indptr)
-    if not len(relevant):
-        return 0.0
-    return float(ranking.ndcg(ranking.hits(ids, case.relevant), relevant, 100).mean())
+    gains = ranking.ndcg(ranking.hits(ids, case.relevant), relevant, 100)
+    return float(gains.mean()) if len(gains) else 0.0
 
 
 def choose(

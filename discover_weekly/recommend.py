@@ -103,7 +103,7 @@ def explain_lists(
             parts = explain(own, targets[explained], basis, settings)  # [targets, n]
             reasons[user, explained] = own.indices[parts.argmax(axis=1)]
             for_it = np.maximum(parts, 0)
-            shares[user, explained] = for_it.max(axis=1) / np.maximum(for_it.sum(axis=1), 1e-12)
+            shares[user, explained] = for_it.max(axis=1) / np.maximum(for_it.sum(axis=1), np.finfo(np.float32).tiny)
     return reasons, shares
 
 

@@ -65,7 +65,7 @@ class Catalogue(NamedTuple):
 
     track_ids: NDArray[np.int32]  # [tracks] sorted
     recording_of: NDArray[np.int32]  # [tracks] → recording row
-    shown: NDArray[np.int32]  # [R] the track id that stands for a recording: its smallest that names an artist
+    shown: NDArray[np.int32]  # [R] the track id that stands for a recording: the first released that names an artist
     artist_indptr: NDArray[np.int32]  # [R + 1]
     artists: NDArray[np.int32]  # credited artists of each recording
     released: NDArray[np.int64]  # [R] days since the epoch; NEVER for a recording without an artist
@@ -85,7 +85,8 @@ def read_catalogue(sources: Sources) -> Catalogue:
     credits = _cast(tracks, "artist_ids", pa.list_(pa.int32()))
     nameless = pc.fill_null(pc.list_value_length(credits), 0).to_numpy() == 0
     released = pc.cast(pc.fill_null(_cast(tracks, "released", pa.date32()), 0), pa.int32()).to_numpy().astype(np.int64)
-    recording_of, shown_rows = _number_recordings(tracks, nameless, released)
+    preferred = np.lexsort((released, nameless))  # tracks with an artist first, then the earliest, by id
+    recording_of, shown_rows = _number_recordings(tracks, preferred)
     artists = credits.take(pa.array(shown_rows))
     countries = pc.dictionary_encode(pc.fill_null(users["country"].combine_chunks(), ""))
     if len(countries.dictionary) > MOST_COUNTRIES:
@@ -105,16 +106,11 @@ def read_catalogue(sources: Sources) -> Catalogue:
     )
 
 
-def _number_recordings(
-    tracks: pa.Table, nameless: NDArray[np.bool_], released: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+def _number_recordings(tracks: pa.Table, preferred: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     """Each track's recording row, and the track row that stands for each recording; numbered by the latter."""
     own = pc.binary_join_element_wise("track", pc.cast(tracks["track_id"], pa.string()), " ")
-    code = pc.if_else(
-        pc.equal(pc.fill_null(tracks["recording"], ""), ""), own, tracks["recording"]
-    )  # no ISRC: on its own
+    code = pc.if_else(pc.equal(pc.fill_null(tracks["recording"], ""), ""), own, tracks["recording"])  # no ISRC: alone
     number = code.combine_chunks().dictionary_encode().indices.to_numpy()
-    preferred = np.lexsort((released, nameless))  # tracks with an artist first, then the earliest, by id
     _, first, inverse = np.unique(number[preferred], return_index=True, return_inverse=True)
     shown_rows = preferred[first]
     order = np.argsort(shown_rows)

@@ -75,7 +75,6 @@ class Stream:
             mark=np.full(items, -1, np.int64),
         )  # fmt: skip
         self._given = (taste, text, group, _again(log.user, log.shown, log.shown_of, log.clicked, items))
-        self.describe(0, 0)  # compiles what is not yet compiled on this machine
 
     def describe(self, low: int, high: int) -> Float32:
         """float32[shown in impressions low to high, columns]; what came before `low` and was not yet read is counted only."""

@@ -35,6 +35,11 @@ def test_columns_are_found_by_name(tmp_path):
     assert read_terms(path).to_pylist() == [{"text": "Muse", "weight": 1.0, "type": "artist", "id": "7"}]
 
 
+def test_a_quoted_header_behind_a_byte_order_mark(tmp_path):
+    (tmp_path / "t.tsv").write_text('\ufeff"text"\t"weight"\nMuse\t3\n')
+    assert read_terms(tmp_path / "t.tsv")["text"].to_pylist() == ["Muse"]
+
+
 def test_parquet_with_any_number_type(tmp_path):
     pq.write_table(
         pa.table({"text": ["Muse"], "weight": pa.array([3], pa.int32()), "id": pa.array([9])}), tmp_path / "t.parquet"

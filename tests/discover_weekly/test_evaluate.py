@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix, hstack
 
 from discover_weekly import evaluate as module
-from discover_weekly import models
+from discover_weekly import ials, models
 from discover_weekly.evaluate import evaluate, evaluate_files, given, hide, print_table, strong
 from discover_weekly.models import Case, choose, choose_share, rank, standardised
 from shared.errors import BadInput
@@ -115,6 +115,11 @@ def test_the_search_climbs_to_the_best_settings():
     best = {"a": 0.001, "b": 1000.0}
     case, fit = planted(best)
     assert choose(case, fit, {"a": 0.1, "b": 10.0}, axes) == best
+
+
+def test_one_heavy_pair_among_tiny_ones_stays_within_what_can_be_trained():
+    pairs = csr_matrix(np.append(np.full(100_000, 1e-6), 1.0)[None])
+    assert models.weighting("log", pairs)(pairs).data.max() == ials.MAX_WEIGHT
 
 
 def test_without_a_judge_the_search_stays_where_it_began():

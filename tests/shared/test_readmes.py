@@ -3,16 +3,11 @@
 import ast
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
-from shared import systems
 from shared.cli import build_parser
-
-ROOT = Path(__file__).parents[2]
-READMES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("*/README.md"))]
-ANSWERS = [ROOT / system.name / "README.md" for system in systems.installed()]
+from tests.readmes import ANSWERS, READMES, ROOT, commands
 
 
 def ids(paths):
@@ -69,16 +64,6 @@ def test_boxes_of_the_diagram_are_modules(readme):
         assert list((readme.parent).rglob(box)), box
 
 
-def commands(text):
-    """Every `liner …` of a README: in fences, in backticks, in regions; without what a reader would put in for himself."""
-    fences = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
-    prose = re.sub(r"```\w*\n.*?```", "", text, flags=re.DOTALL)
-    found = [line for fence in fences for line in fence.splitlines()]
-    found += re.findall(r"`([^`\n]+)`", prose) + re.findall(r"<!-- command: (.+?) -->", prose)
-    stripped = [re.sub(r"^\s*\$?\s*(?:[A-Z_]+=\S+ )*", "", line) for line in found]
-    return {re.split(r"\s{3,}|\s[|#>]\s", line)[0] for line in stripped if line.startswith("liner ")}
-
-
 def parses(words):
     try:
         build_parser().parse_args(words)
@@ -91,7 +76,7 @@ def parses(words):
 def test_commands_are_understood(readme):
     """The documentation and the command line cannot drift apart: the parser takes each command that a README shows."""
     for command in commands(readme.read_text()):
-        assert parses(shlex.split(re.sub(r"[\[\]…]", "", command))[1:]), command
+        assert parses(shlex.split(command)[1:]), command
 
 
 @pytest.mark.parametrize("readme", READMES, ids=ids(READMES))
