@@ -137,7 +137,7 @@ def test_the_console_starts_where_it_says(home):
         page = answer_of(process, port)
         process.terminate()
     assert f"http://127.0.0.1:{port}/" in said
-    assert "Discover Weekly" in page
+    assert "linernotes" in page
 
 
 def test_clean_leaves_nothing(home):
