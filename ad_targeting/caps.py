@@ -7,7 +7,8 @@ ads at price·(1−λ) − μ; the sum of these + Σ μ·cap + Σ λ·budget is 
 What μ says is also what a break should leave for another of the same listener. Without the candidates that it prices out, yesterday's
 log teaches the pacer prices at which caps are kept already; the pacer itself need not know of them. And through the day each break
 asks μ anew, of that listener's breaks since yesterday's midnight, with what is left of the caps stretched to as many breaks as are still
-expected (`price_hearings`): an ad that may be heard twice should not be played at breakfast for want of anything better.
+expected (`price_hearings`): an ad that may be heard twice should not be played at breakfast for want of anything better. How many those are
+is counted and not known: the listener's last weeks, how yesterday's listeners strayed from theirs (`habits`), and today so far.
 """
 
 from typing import Any, NamedTuple
@@ -22,9 +23,8 @@ from shared.clock import DAY_MS
 
 TURNS, FIRST, LARGEST = 40, 4_000.0, 20_000.0
 """Steps of μ at most for one listener; micros of the first and of the largest."""
-LISTENING, STEADINESS, TRUST = 0.75, 2.0, 0.8
-"""Share of listeners who listen on a day; shape of the gamma factor by which a listener's days differ; how much of μ counts, for the
-breaks to come are not those that were."""
+TRUST = 0.8
+"""How much of μ counts, for the breaks to come are not those that were."""
 
 
 class Capped(NamedTuple):
@@ -69,19 +69,33 @@ class History(NamedTuple):
     room: Room
 
 
-def make_history(yesterday: Log, today: Log, group: Any, cap: Any, engagement: Floats) -> History:
-    """Of a day to be served; engagement float64[listeners]: usual hours a day. On some days a listener listens more than on others; each
-    break of today says which day this is (a Poisson count under a gamma prior)."""
+def habits(counts: Any, usual: Floats) -> tuple[float, float]:
+    """The share of listeners who listen on a day, and the shape of the gamma factor by which the days differ on which one does; from a
+    day's breaks int64[listeners] and the usual ones float64[listeners], > 0.
+
+    The share is that of the quarter who listen most, whom a day on which they do hardly misses (a little low where days differ much).
+    The shape is by moments: E x(x − 1) = usual² · (1 + 1 / shape) / share.
+    """
+    share = float(np.mean(counts[usual >= np.quantile(usual, 0.75)] > 0))
+    spread = share * float((counts * (counts - 1)).sum() / (usual**2).sum()) - 1
+    return share, 1 / max(spread, 0.01)
+
+
+def make_history(yesterday: Log, today: Log, group: Any, cap: Any, usual: Floats) -> History:
+    """Of a day to be served; usual float64[listeners]: breaks a day, on any scale. On some days a listener listens more than on others;
+    each break of today says which day this is (a Poisson count under a gamma prior)."""
     columns: list[Any] = [np.concatenate(pair) for pair in zip(yesterday.breaks, today.breaks, strict=True)]
     first = np.concatenate([yesterday.first, today.first[1:] + yesterday.first[-1]])
     ad, price = (np.concatenate([getattr(log, name) for log in (yesterday, today)]) for name in ("ad", "price"))
     log, since, user = Log(Breaks(*columns), first, ad, price), yesterday.breaks.moment.size, today.breaks.user
     rules = capped(log, group, cap)
     before = np.argsort(rules.order)[since:]
-    met = before + 1 - rules.start[user] - np.bincount(yesterday.breaks.user, minlength=engagement.size)[user]
+    counts = np.bincount(yesterday.breaks.user, minlength=usual.size)
+    usual = usual * (since / usual.sum())
+    share, shape = habits(counts, usual)
+    met, expected = before + 1 - rules.start[user] - counts[user], usual[user] / share
     passed = np.searchsorted(yesterday.breaks.moment % DAY_MS, today.breaks.moment % DAY_MS) / since
-    usual = engagement[user] / engagement.sum() * since / LISTENING
-    later = usual * (1 - passed) * (STEADINESS + met) / (STEADINESS + usual * passed)
+    later = expected * (1 - passed) * (shape + met) / (shape + expected * passed)
     room = new_room(len(cap), int(np.diff(rules.start).max()))
     return History(log, rules, before, later, np.zeros(len(cap)), np.zeros(log.breaks.moment.size), room)
 

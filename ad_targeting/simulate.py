@@ -13,7 +13,7 @@ from ad_targeting.pacing import MINUTES, Floats, Now, Pacer, Policy, minutes, ro
 from ad_targeting.policies import contestants, pacing
 from ad_targeting.records import MAX_SLOTS, Log
 from ad_targeting.serve import Rule, new_state, serve
-from ad_targeting.world import Market, make_log, make_market
+from ad_targeting.world import Market, make_log, make_market, usual_breaks
 
 SCENARIOS = ("normal", "spike", "outage", "more", "fewer", "edit")
 """A normal day; a context's traffic fivefold for three hours; the largest country away for six hours; 30 % more and fewer breaks than
@@ -97,7 +97,7 @@ def compare(day: Day, names: Mapping[str, Any] | None = None) -> dict[str, Any]:
         best = solve_capped(day.today, day.noon, now, floor[1], best.shadow)
         aware = solve_capped(day.yesterday, day.market.campaigns.budget, before, floor[0], shadow).shadow
         left = as_caps_leave(day.yesterday, before, aware, floor[0])
-        usual = day.market.listeners.engagement
+        usual = usual_breaks(day.market)
         history = make_history(day.yesterday, day.today, day.group, day.market.campaigns.cap, usual)
         policies[KNOWING] = pacing(Pacer(left, aware, day.group, floor[0], day.market.seed))
     for name, policy in policies.items():

@@ -51,6 +51,14 @@ def make_log(market: Market, day: int, shock: str = "") -> Log:
     return Log(breaks, *_candidates(breaks, market.campaigns, mood, *market.responses))
 
 
+def usual_breaks(market: Market) -> Any:
+    """Breaks a day of each listener float64[listeners], counted over the two weeks before yesterday. A tenth of the mean is believed beside
+    it: whoever was not heard in two weeks may be tomorrow."""
+    users = [ads.make_breaks(market.listeners, market.seed, day, market.slots).user for day in range(-15, -1)]
+    heard = np.bincount(np.concatenate(users), minlength=market.listeners.age.size) / len(users)
+    return heard + 0.1 * heard.mean()
+
+
 @njit(cache=True, nogil=True)
 def _candidates(breaks: Any, campaigns: Any, mood: Any, base: Any, appeal: Any, setting: Any) -> Any:
     """(first, ad, price) of Log, the dearest first."""

@@ -6,8 +6,9 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
 from ad_targeting.bound import solve
-from ad_targeting.caps import as_caps_leave, capped, capped_dual, make_history, price_hearings, solve_capped
+from ad_targeting.caps import as_caps_leave, capped, capped_dual, habits, make_history, price_hearings, solve_capped
 from ad_targeting.simulate import compare
+from ad_targeting.world import usual_breaks
 from tests.ad_targeting.days import no_floor, small_day
 
 
@@ -98,7 +99,7 @@ def test_policies_under_caps_keep_them_and_stay_below_the_bound(day):
 
 @pytest.fixture(scope="module")
 def history(day):
-    return make_history(day.yesterday, day.today, day.group, day.market.campaigns.cap, day.market.listeners.engagement)
+    return make_history(day.yesterday, day.today, day.group, day.market.campaigns.cap, usual_breaks(day.market))
 
 
 def hearings(day, history, b, shown=None):
@@ -132,11 +133,31 @@ def test_only_what_was_before_a_break_is_known_of_it(day, history):
     other = history._replace(log=history.log._replace(price=price))
     assert (hearings(day, other, b) == hearings(day, history, b)).all()
     cut = type(day.today.breaks)(*(column[: b + 1] for column in day.today.breaks))
-    short = make_history(
-        day.yesterday, day.today._replace(breaks=cut), day.group, day.market.campaigns.cap,
-        day.market.listeners.engagement,
-    )  # fmt: skip
+    now = day.today._replace(breaks=cut)
+    short = make_history(day.yesterday, now, day.group, day.market.campaigns.cap, usual_breaks(day.market))
     assert (short.later == history.later[: b + 1]).all()
+
+
+@pytest.mark.parametrize(("listening", "shape"), [(0.75, 2.0), (0.4, 5.0), (0.9, 4.0)])
+def test_habits_are_read_from_a_day_whatever_they_are(listening, shape):
+    rng = np.random.default_rng(3)
+    usual = rng.lognormal(1, 0.8, 50_000)
+    days = (rng.random(usual.size) < listening) / listening * rng.gamma(shape, 1 / shape, usual.size)
+    share, found = habits(rng.poisson(usual * days), usual)
+    assert share == pytest.approx(listening, rel=0.1)
+    assert found == pytest.approx(shape, rel=0.3)
+
+
+def test_a_day_that_strays_from_no_habit_is_a_steady_one():
+    assert habits(np.array([4, 4, 4, 4]), np.full(4, 4.0)) == (1.0, 100.0)
+
+
+def test_usual_breaks_are_counted_from_what_was_met_and_their_scale_does_not_matter(day, history):
+    usual, engagement = usual_breaks(day.market), day.market.listeners.engagement
+    assert usual.min() > 0
+    assert 0.8 < np.corrcoef(usual, engagement)[0, 1] < 0.999  # near the truth, and not the truth
+    again = make_history(day.yesterday, day.today, day.group, day.market.campaigns.cap, 3 * usual)
+    assert again.later == pytest.approx(history.later)
 
 
 def test_as_many_breaks_are_expected_as_come(day, history):
