@@ -12,12 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from ad_targeting.records import MAX_SLOTS, Log
+from ad_targeting.records import MAX_SLOTS, Floats, Int64, Log
 from ad_targeting.rule import net_value, offer
-
-Floats = NDArray[np.float64]
 
 
 class Dual(NamedTuple):
@@ -25,7 +22,7 @@ class Dual(NamedTuple):
 
     shadow: Floats
     bound: float
-    spend: NDArray[np.int64]
+    spend: Int64
 
 
 def dual(log: Log, budgets: Any, group: Any, shadow: Floats, floor: Any) -> Dual:
@@ -38,9 +35,9 @@ def dual(log: Log, budgets: Any, group: Any, shadow: Floats, floor: Any) -> Dual
 class Spots(NamedTuple):
     """The impressions of a dual point, each [impressions]: break ascending, ad, price in micros."""
 
-    position: NDArray[np.int64]
-    ad: NDArray[np.int64]
-    price: NDArray[np.int64]
+    position: Int64
+    ad: Int64
+    price: Int64
 
 
 def spots(log: Log, group: Any, shadow: Floats, floor: Any) -> Spots:
@@ -52,18 +49,16 @@ def spots(log: Log, group: Any, shadow: Floats, floor: Any) -> Spots:
     return Spots(position, ads[position, place], prices[position, place])
 
 
-def solve(
-    log: Log, budgets: Any, group: Any, floor: Any, start: Floats | None = None, rounds: int = 80, step: float = 0.1
-) -> Dual:
+def solve(log: Log, budgets: Any, group: Any, floor: Any, start: Floats | None = None, rounds: int = 80) -> Dual:
     """Prices with a bound close to the least; budgets float64 or int64[ads] > 0."""
     first = np.full(len(budgets), 0.3) if start is None else start
-    return descend(lambda shadow: dual(log, budgets, group, shadow, floor), budgets, first, rounds, step)
+    return descend(lambda shadow: dual(log, budgets, group, shadow, floor), budgets, first, rounds)
 
 
-def descend(evaluate: Callable[[Floats], Dual], budgets: Any, start: Floats, rounds: int, step: float) -> Dual:
+def descend(evaluate: Callable[[Floats], Dual], budgets: Any, start: Floats, rounds: int) -> Dual:
     """The best of `rounds` points of a dual, each a step from the one before."""
     keep = 1 - start  # the share of its price that an ad bids
-    steps, sign = np.full(keep.size, step), np.zeros(keep.size)
+    steps, sign = np.full(keep.size, 0.1), np.zeros(keep.size)
     best = evaluate(1 - keep)
     found = best
     for _ in range(rounds - 1):

@@ -8,16 +8,15 @@ kept beyond the ends: strictly increasing, so the order of ads and the AUC stay 
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from scipy.stats import rankdata
+
+from ad_targeting.records import Floats
 
 BIN_ROWS, MOST_BINS = 500, 20
 PRIOR_ROWS = 500  # as if so many rows of each bin had clicked as often as predicted
 ECE_BINS = 15
 CLIP = 1e-6
-
-Floats = NDArray[np.float64]
 
 
 def logit(p: Floats) -> Floats:
@@ -25,6 +24,12 @@ def logit(p: Floats) -> Floats:
     p = np.clip(p, CLIP, 1 - CLIP)
     odds: Floats = np.log(p / (1 - p))
     return odds
+
+
+@njit(cache=True)
+def logistic(margin):  # type: ignore[no-untyped-def]
+    """The probability of a margin, or of float64[n] of them; the reverse of `logit`."""
+    return 1.0 / (1.0 + np.exp(-margin))
 
 
 def fit(p: Floats, clicks: Floats) -> tuple[Floats, Floats]:
@@ -53,7 +58,7 @@ def apply(x, y, p):  # type: ignore[no-untyped-def]
         right = np.searchsorted(x, z, side="right")
         share = (z - x[right - 1]) / (x[right] - x[right - 1])
         z = y[right - 1] + share * (y[right] - y[right - 1])
-    return 1.0 / (1.0 + np.exp(-z))
+    return logistic(z)
 
 
 @njit(cache=True)

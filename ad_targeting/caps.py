@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from ad_targeting.bound import Dual, Floats, descend
-from ad_targeting.records import MAX_SLOTS, Breaks, Log
+from ad_targeting.bound import Dual, descend
+from ad_targeting.records import MAX_SLOTS, Breaks, Floats, Log
 from ad_targeting.rule import net_value, offer
 from shared.clock import DAY_MS
 
@@ -37,13 +37,11 @@ class Capped(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Memory for one listener. μ now and the best so far, its step and the sign of the last, float64[ads]; hearings int64[ads]; the ads
-    of its breaks int64[breaks, MAX_SLOTS] and how many, int64[breaks]."""
+    """Memory for one listener. μ now and the best so far, float64[ads]; hearings int64[ads]; the ads of its breaks
+    int64[breaks, MAX_SLOTS] and how many, int64[breaks]."""
 
     price: Floats
     best: Floats
-    step: Floats
-    sign: Floats
     hearings: Any
     ads: Any
     taken: Any
@@ -51,9 +49,9 @@ class Room(NamedTuple):
 
 def new_room(ads: int, breaks: int) -> Room:
     """Room for listeners of so many breaks at most."""
-    price, best, step, sign = np.zeros((4, ads))
+    price, best = np.zeros((2, ads))
     places, taken = np.zeros((breaks, MAX_SLOTS), np.int64), np.zeros(breaks, np.int64)
-    return Room(price, best, step, sign, np.zeros(ads, np.int64), places, taken)
+    return Room(price, best, np.zeros(ads, np.int64), places, taken)
 
 
 class History(NamedTuple):
@@ -64,7 +62,6 @@ class History(NamedTuple):
     rules: Capped
     before: Any
     later: Floats
-    limits: Floats
     floor: Floats
     room: Room
 
@@ -97,7 +94,7 @@ def make_history(yesterday: Log, today: Log, group: Any, cap: Any, usual: Floats
     passed = np.searchsorted(yesterday.breaks.moment % DAY_MS, today.breaks.moment % DAY_MS) / since
     later = expected * (1 - passed) * (shape + met) / (shape + expected * passed)
     room = new_room(len(cap), int(np.diff(rules.start).max()))
-    return History(log, rules, before, later, np.zeros(len(cap)), np.zeros(log.breaks.moment.size), room)
+    return History(log, rules, before, later, np.zeros(log.breaks.moment.size), room)
 
 
 def capped(log: Log, group: Any, cap: Any) -> Capped:
@@ -115,7 +112,7 @@ def capped_dual(log: Log, budgets: Any, rules: Capped, shadow: Floats, floor: An
 
 def solve_capped(log: Log, budgets: Any, rules: Capped, floor: Any, start: Floats, rounds: int = 15) -> Dual:
     """`bound.solve` with caps, from prices that know none."""
-    return descend(lambda shadow: capped_dual(log, budgets, rules, shadow, floor), budgets, start, rounds, 0.1)
+    return descend(lambda shadow: capped_dual(log, budgets, rules, shadow, floor), budgets, start, rounds)
 
 
 def as_caps_leave(log: Log, rules: Capped, shadow: Floats, floor: Any) -> Log:
@@ -153,7 +150,8 @@ def _serve_listeners(log: Any, rules: Any, shadow: Any, floor: Any, room: Any, s
 def _price_listener(log: Any, at: Any, rules: Any, shadow: Any, floor: Any, room: Any) -> float:
     """room.best becomes μ of the listener whose breaks are at[:]; returns its dual: what the breaks take + Σ μ·cap."""
     price, least = room.price, np.inf
-    price[:], room.step[:], room.sign[:] = 0.0, FIRST, 0.0
+    step, last = np.full(price.size, FIRST), np.zeros(price.size)
+    price[:] = 0.0
     for _ in range(TURNS):
         value, moved = _want(log, at, rules, shadow, floor, price, room), False
         for i in range(price.size):
@@ -164,10 +162,10 @@ def _price_listener(log: Any, at: Any, rules: Any, shadow: Any, floor: Any, room
         for i in range(price.size):
             sign = np.sign(room.hearings[i] - rules.cap[i])
             if sign > 0 or (sign < 0 and price[i] > 0.0):
-                turned = sign * room.sign[i]
-                room.step[i] = min(room.step[i] * (1.2 if turned > 0 else 0.5 if turned < 0 else 1.0), LARGEST)
-                price[i] = max(price[i] + sign * room.step[i], 0.0)
-                room.sign[i], moved = sign, True
+                turned = sign * last[i]
+                step[i] = min(step[i] * (1.2 if turned > 0 else 0.5 if turned < 0 else 1.0), LARGEST)
+                price[i] = max(price[i] + sign * step[i], 0.0)
+                last[i], moved = sign, True
         if not moved:
             break
     return least
@@ -176,7 +174,7 @@ def _price_listener(log: Any, at: Any, rules: Any, shadow: Any, floor: Any, room
 @njit(cache=True, nogil=True)
 def price_hearings(history: Any, b: int, user: int, shown: Any, shadow: Any, prices: Any) -> None:
     """Into prices float64[ads], micros: what a hearing of each ad is worth to the listener's breaks after break b of today."""
-    rules, limits = history.rules, history.limits
+    rules, limits = history.rules, np.empty(prices.size)
     at = rules.order[rules.start[user] : history.before[b]]
     prices[:] = 0.0
     if at.size > 0 and history.later[b] > 0:

@@ -10,12 +10,11 @@ same slope on what happened *before*, has to hold 0; where it does not, the lot 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ad_targeting.records import Floats
 
 Z95 = 1.959963984540054
 LONG_RUN = 3.0  # long-run effect ÷ that of the first month: an assumption, the published ratio
-
-Floats = NDArray[np.float64]
 
 
 class Slope(NamedTuple):

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-from numpy.typing import NDArray
 
 from ad_targeting.crosses import surprise
+from ad_targeting.records import Floats, Int64
 from shared.errors import BadInput
 
 MISSING = pa.array(["", "nan", "NaN", "NA", "N/A", "null", "NULL", "None"])
@@ -27,15 +27,11 @@ ISO_DATE = r"^\d{4}-\d\d-\d\d"
 COMPACT_HOUR = r"^\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])$"
 """14102100, as ad logs write 21 October 2014, 0 h."""
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
-
 
 class Table(NamedTuple):
-    """codes, and coarse codes for crosses, int64[n, k] ≥ −1; numbers float64[n, m], NaN where missing; clicks float64[n] of 0 and 1."""
+    """codes int64[n, k] ≥ −1; numbers float64[n, m], NaN where missing; clicks float64[n] of 0 and 1."""
 
-    codes: Codes
-    coarse: Codes
+    codes: Int64
     numbers: Floats
     clicks: Floats
 
@@ -43,8 +39,7 @@ class Table(NamedTuple):
 class Feature(NamedTuple):
     """One column of a table; a feature may have no number."""
 
-    codes: Codes
-    coarse: Codes
+    codes: Int64
     number: Floats | None
 
 
@@ -52,7 +47,7 @@ class Raw(NamedTuple):
     """Cells as text, null where missing, by column; clicks float64[n]; how many rows were left out."""
 
     cells: dict[str, pa.Array]
-    clicks: NDArray[np.float64]
+    clicks: Floats
     left_out: int
 
 
@@ -73,7 +68,8 @@ def read(path: str | Path, label: str) -> Raw:
     if 2 * count < max(1, len(labels)):
         found = "no rows" if not len(labels) else f"{len(labels) - count} of {len(labels)} labels are neither 0 nor 1"
         raise BadInput(f"{path}: field {label!r}: {found}; expected 0 or 1 in each row")
-    cells = {name: _without_missing(column.filter(usable)) for name, column in cells.items()}
+    cells = {name: column.filter(usable) for name, column in cells.items()}
+    cells = {name: pc.if_else(pc.is_in(column, MISSING), None, column) for name, column in cells.items()}
     clicks = _array(clicked.filter(usable)).astype(np.float64)
     return Raw(cells, clicks, broken + len(labels) - count)
 
@@ -106,10 +102,6 @@ def _array(cells: pa.Array) -> Any:
     return cells.to_numpy(zero_copy_only=False)
 
 
-def _without_missing(column: pa.Array) -> pa.Array:
-    return pc.if_else(pc.is_in(column, MISSING), None, column)
-
-
 def encode(train: Raw, test: Raw) -> tuple[Table, Table]:
     """Both tables in what the train table tells of each column; BadInput when the test table lacks one, or none tells anything."""
     count = len(train.clicks)
@@ -120,10 +112,10 @@ def encode(train: Raw, test: Raw) -> tuple[Table, Table]:
         found += features(pa.concat_arrays([column, test.cells[name]]), train.clicks)
     if not found:
         raise BadInput("no column of the train file tells rows apart; expected features beside the label")
-    codes, coarse = (np.column_stack(columns) for columns in ([f.codes for f in found], [f.coarse for f in found]))
+    codes = np.column_stack([feature.codes for feature in found])
     numbers = [feature.number for feature in found if feature.number is not None]
     numeric = np.column_stack(numbers) if numbers else np.empty((len(codes), 0))
-    whole: Any = Table(codes, coarse, numeric, np.concatenate([train.clicks, test.clicks]))
+    whole: Any = Table(codes, numeric, np.concatenate([train.clicks, test.clicks]))
     return Table(*(column[:count] for column in whole)), Table(*(column[count:] for column in whole))
 
 
@@ -136,26 +128,26 @@ def features(cells: pa.Array, clicks: Floats) -> list[Feature]:
     unique = distinct > UNIQUE_SHARE * len(known)
     if (hours := hours_of(cells, known)) is not None:
         hour, day = _as_codes(np.mod(hours, 24)), _as_codes(np.mod(hours // 24, 7))
-        return [Feature(hour, hour, np.mod(hours, 24)), Feature(day, day, None)]
+        return [Feature(hour, np.mod(hours, 24)), Feature(day, None)]
     values = _values(cells, known)
     if not _all_match(known, NUMBER):
-        return [] if unique else [Feature(values, values, None)]
+        return [] if unique else [Feature(values, None)]
     number = _as_number(cells)
     if distinct <= FEW_VALUES:
-        return [Feature(values, values, number)]
-    coarse, count = quantile_codes(number, len(clicks)), len(clicks)
+        return [Feature(values, number)]
+    quantiles, count = quantile_codes(number, len(clicks)), len(clicks)
     may_be_id = not unique and _all_match(known, INTEGER)
-    is_id = may_be_id and surprise(values[:count], clicks) < surprise(coarse[:count], clicks)
-    return [Feature(values if is_id else coarse, coarse, number)]
+    is_id = may_be_id and surprise(values[:count], clicks) < surprise(quantiles[:count], clicks)
+    return [Feature(values if is_id else quantiles, number)]
 
 
-def _values(cells: pa.Array, known: pa.Array) -> Codes:
+def _values(cells: pa.Array, known: pa.Array) -> Int64:
     """1 + place of each value among the known ones; 0 missing, −1 unknown."""
     place = pc.add(pc.fill_null(pc.index_in(cells, known.unique()), -2), 1)
     return np.where(_array(pc.is_null(cells)), 0, _array(place)).astype(np.int64)
 
 
-def _as_codes(number: Floats) -> Codes:
+def _as_codes(number: Floats) -> Int64:
     return np.where(np.isnan(number), 0, 1 + np.nan_to_num(number)).astype(np.int64)
 
 
@@ -170,7 +162,7 @@ def _as_number(cells: pa.Array) -> Floats:
     return np.where(np.isfinite(number), number, np.nan)
 
 
-def quantile_codes(number: Floats, count: int) -> Codes:
+def quantile_codes(number: Floats, count: int) -> Int64:
     """1 + quantile among the first `count`; 0 missing. What no row to learn from lacks, a missing cell, is unknown like any other value."""
     cuts = np.unique(np.nanquantile(number[:count], np.linspace(0, 1, QUANTILES + 1)[1:-1]))
     return np.where(np.isnan(number), 0, 1 + np.searchsorted(cuts, number)).astype(np.int64)

@@ -11,6 +11,8 @@ from shared.console.serve import add_address, serve
 from shared.output import print_json
 
 SCENARIOS = ("normal", "spike", "outage", "more", "fewer", "edit")
+"""A normal day; a context's traffic fivefold for three hours; the largest country away for six hours; 30 % more and fewer breaks than
+yesterday; budgets edited at noon."""
 
 
 def add_verbs(verbs: Any) -> None:

@@ -6,17 +6,15 @@ model has to unlearn. Each pair is judged by the click rate of its values, the r
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+from ad_targeting.records import Floats, Int64
 
 CROSSES = 12
 PRIOR_ROWS = 10.0
 JUDGED_ROWS = 100_000
 
-Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
-
-def cross(codes: Codes, clicks: Floats, others: Codes) -> tuple[Codes, Codes]:
+def cross(codes: Int64, clicks: Floats, others: Int64) -> tuple[Int64, Int64]:
     """The most telling pairs of fields of `codes` int64[n, k] ≥ −1, as codes int64[n, c], and the same pairs of `others`."""
     pairs = best_pairs(codes[:JUDGED_ROWS], clicks[:JUDGED_ROWS])
     own, of_others = [np.empty((len(codes), 0), np.int64)], [np.empty((len(others), 0), np.int64)]
@@ -31,7 +29,7 @@ def cross(codes: Codes, clicks: Floats, others: Codes) -> tuple[Codes, Codes]:
     return np.hstack(own), np.hstack(of_others)
 
 
-def best_pairs(codes: Codes, clicks: Floats) -> list[tuple[int, int]]:
+def best_pairs(codes: Int64, clicks: Floats) -> list[tuple[int, int]]:
     """At most CROSSES pairs of columns, the least surprised first."""
     fields = codes.shape[1]
     pairs = [(second, first) for first in range(fields) for second in range(first)]
@@ -39,7 +37,7 @@ def best_pairs(codes: Codes, clicks: Floats) -> list[tuple[int, int]]:
     return sorted(pairs, key=lambda pair: (surprises[pair], pair))[:CROSSES]
 
 
-def surprise(codes: Codes, clicks: Floats) -> float:
+def surprise(codes: Int64, clicks: Floats) -> float:
     """Mean log loss of the smoothed click rate of each row's code int64[n], the row itself left out; both classes must be there."""
     return float(pair_surprises(codes[:, None], clicks)[0, 0])
 

@@ -12,9 +12,11 @@ from itertools import product
 
 import numpy as np
 
-from ad_targeting import calibration, hashed, target_encoding, trees
-from ad_targeting.columns import Floats, Table
+from ad_targeting import hashed, target_encoding, trees
+from ad_targeting.calibration import apply_rows, fit, log_loss, logistic
+from ad_targeting.columns import Table
 from ad_targeting.crosses import cross
+from ad_targeting.records import Floats
 from shared.threads import cores
 
 FOLDS, STEPS = 3, 4  # blends in steps of 1 / STEPS
@@ -36,57 +38,45 @@ def boosted(train: Table, test: Table) -> Floats:
 
 
 def crossed(train: Table, test: Table) -> tuple[Table, Table]:
-    """Both tables with coarse codes and the most telling crosses of them."""
-    own, of_others = cross(train.coarse, train.clicks, test.coarse)
-    codes = np.hstack([train.coarse, own]), np.hstack([test.coarse, of_others])
-    return train._replace(codes=codes[0]), test._replace(codes=codes[1])
+    """Both tables with the most telling crosses of their codes."""
+    own, of_others = cross(train.codes, train.clicks, test.codes)
+    return train._replace(codes=np.hstack([train.codes, own])), test._replace(codes=np.hstack([test.codes, of_others]))
 
 
 MODELS = ("trees+crosses", "trees", "linear+crosses", "linear")
+"""In the order of `margins`."""
 
 
-def margins_of(names: tuple[str, ...], train: Table, test: Table) -> dict[str, Floats]:
-    """Each model fitted and asked, two at a time; what takes longest first."""
-    with_crosses = crossed(train, test) if any(name.endswith("+crosses") for name in names) else None
-
-    def ask(name: str) -> Floats:
-        if not name.endswith("+crosses"):
-            return linear(train, test) if name == "linear" else boosted(train, test)
-        assert with_crosses is not None
-        return linear(*with_crosses, CROSSED_RATE) if name == "linear+crosses" else boosted(*with_crosses)
-
+def margins(train: Table, test: Table) -> Floats:
+    """Margins float64[n, MODELS] of each model fitted and asked, two at a time; what takes longest first."""
+    plain, pairs = (train, test), crossed(train, test)
+    calls = (boosted, *pairs), (boosted, *plain), (linear, *pairs, CROSSED_RATE), (linear, *plain)
     with ThreadPoolExecutor(min(2, cores())) as pool:
-        return dict(zip(names, pool.map(ask, names), strict=True))
+        asked: list[Floats] = [found.result() for found in [pool.submit(*call) for call in calls]]
+    return np.column_stack(asked)
 
 
-def fit_predict(train: Table, test: Table) -> tuple[Floats, dict[str, float]]:
-    """Probabilities float64[n] for `test`, whose clicks are never looked at, and the shares of the models."""
+def fit_predict(train: Table, test: Table) -> Floats:
+    """Probabilities float64[n] for `test`, whose clicks are never looked at."""
     count = len(train.clicks)
     fold = np.random.default_rng(SEED).permutation(count) % FOLDS
-    out_of_fold, margins = np.empty((count, len(MODELS))), np.zeros((len(test.clicks), len(MODELS)))
+    out_of_fold, answers = np.empty((count, len(MODELS))), np.zeros((len(test.clicks), len(MODELS)))
     for part in range(FOLDS):
         learn, held_out = (Table(*(column[rows] for column in train)) for rows in (fold != part, fold == part))
         asked = Table(*(np.concatenate(columns) for columns in zip(held_out, test, strict=True)))
-        found = np.column_stack(list(margins_of(MODELS, learn, asked).values()))
+        found = margins(learn, asked)
         out_of_fold[fold == part] = found[: len(held_out.clicks)]
-        margins += found[len(held_out.clicks) :] / FOLDS
+        answers += found[len(held_out.clicks) :] / FOLDS
     shares = blend(out_of_fold, train.clicks)
-    knots = calibration.fit(probability(out_of_fold @ shares), train.clicks)
-    named = {name: float(share) for name, share in zip(MODELS, shares, strict=True)}
-    return calibration.apply_rows(*knots, probability(margins @ shares)), named
+    knots = fit(logistic(out_of_fold @ shares), train.clicks)
+    return apply_rows(*knots, logistic(answers @ shares))  # type: ignore[no-any-return]
 
 
 def blend(margins: Floats, clicks: Floats) -> Floats:
     """Shares float64[k] of the columns of margins float64[n, k]: the mean of all blends in steps of 1 / STEPS, by their likelihood."""
     steps = (parts for parts in product(range(STEPS + 1), repeat=margins.shape[1]) if sum(parts) == STEPS)
     blends = np.array(list(steps)) / STEPS
-    loss = np.array([calibration.log_loss(probability(margins @ shares), clicks) for shares in blends])
+    loss = np.array([log_loss(logistic(margins @ shares), clicks) for shares in blends])
     likelihood = np.exp(len(clicks) * (loss.min() - loss))
     shares: Floats = likelihood @ blends / likelihood.sum()
     return shares
-
-
-def probability(margins: Floats) -> Floats:
-    """The logistic function."""
-    p: Floats = 1 / (1 + np.exp(-margins))
-    return p

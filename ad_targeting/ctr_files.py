@@ -27,7 +27,7 @@ def ctr_files(train_path: str, test_path: str, label: str) -> dict[str, Any]:
             print(f"{path}: left out {raw.left_out} rows of another width or without a 0/1 {label!r}", file=sys.stderr)
     warm_up()
     started = perf_counter()
-    p, _ = fit_predict(*encode(train, test))
+    p = fit_predict(*encode(train, test))
     seconds = perf_counter() - started
     c = calibration
     measures = {"auc": c.auc, "logloss": c.log_loss, "ne": c.normalised_entropy, "ece": c.calibration_error}
@@ -38,7 +38,7 @@ def warm_up() -> None:
     """Load LightGBM and the compiled kernels, which is no part of learning."""
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 3, (200, 2))
-    table = Table(codes, codes, rng.random((200, 1)), (rng.random(200) < 0.5).astype(np.float64))
+    table = Table(codes, rng.random((200, 1)), (rng.random(200) < 0.5).astype(np.float64))
     fit_predict(table, table)
 
 

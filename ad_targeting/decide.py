@@ -14,33 +14,23 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from ad_targeting import filters
 from ad_targeting.model import MAINS, Model, careful, cheap, codes_of
 from ad_targeting.policy import Policy
-from ad_targeting.records import MAX_SLOTS, Reason, Request
+from ad_targeting.records import MAX_SLOTS, Floats, Int64, Reason, Request
 from ad_targeting.rule import net_value, offer
 from shared.errors import BadInput
 
-Int64 = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Chosen = list[tuple[int, int]]
 TOP = 8
 """How many of the best by the cheap model the careful one looks at."""
 ENCODER = msgspec.json.Encoder()
-NOTHING = np.zeros(0, np.int64)
-
-
-class Played(msgspec.Struct, frozen=True, array_like=True):
-    """One ad of a break: its campaign's id, and what it pays, micros."""
-
-    campaign: int
-    micros: int
 
 
 class Record(msgspec.Struct, frozen=True):
-    """The audit record: a Request; (index of campaign, impressions today); (index, micros left) where that is less than its price."""
+    """The audit record: a Request; (index of campaign, impressions today); (index, micros left) where that is less than its price; and of
+    each ad of the break, best first, (its campaign's id, what it pays in micros)."""
 
     decision: str
     policy: str
@@ -48,7 +38,7 @@ class Record(msgspec.Struct, frozen=True):
     request: tuple[int, ...]
     met: list[tuple[int, int]]
     left: list[tuple[int, int]]
-    played: list[Played]
+    played: list[tuple[int, int]]
 
 
 class Tables(NamedTuple):
@@ -109,8 +99,7 @@ class Decider:
 
         met: impressions of campaigns (by index) that the user had today; left int64[campaigns]: micros they may still spend.
         """
-        ads = np.array(list(met), np.int64) if met else NOTHING
-        counts = np.array(list(met.values()), np.int64) if met else NOTHING
+        ads, counts = np.array(list(met), np.int64), np.array(list(met.values()), np.int64)
         work, user = self._work, request.user
         floor = self._floor[user if user < len(self._floor) - 1 else -1]  # the last is for strangers
         decide(self.tables, self.policy.shadow, request, floor, ads, counts, left, work)
@@ -143,8 +132,8 @@ class Decider:
             found.append(Reasoned(campaign, why, price, value if np.isfinite(value) else 0.0))
         return found
 
-    def _named(self, played: Chosen) -> list[Played]:
-        return [Played(self._ids[ad], micros) for ad, micros in played]
+    def _named(self, played: Chosen) -> Chosen:
+        return [(self._ids[ad], micros) for ad, micros in played]
 
     def _again(self, record: Record) -> Chosen:
         """The choice of a record, made anew."""

@@ -31,8 +31,8 @@ def demo(slots: int, campaigns: int, seed: int, as_json: bool) -> None:
     kappa = best.setting if best else 0.0
     policy = publish(opened.settings.home, day.market, day.yesterday, report["shadow"], 0.0, kappa)
     if as_json:
-        names = [str(file) for file in files]
-        print_json({"day": plain(report), "frontier": to_json(points), "policy": policy, "files": names})
+        paths = list(map(str, files))
+        print_json({"day": plain(report), "frontier": to_json(points), "policy": policy, "files": paths})
         return
     print_frontier(points)
     print()

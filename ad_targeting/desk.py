@@ -5,22 +5,13 @@ they are: no other worker, edit or late report can come between. Requests that w
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from ad_targeting.decide import Decider, Floats, Int64, read_record
+from ad_targeting.decide import Decider, read_record
 from ad_targeting.ledger import Booking, Charge, Ledger, Outcome
-from ad_targeting.records import Request
+from ad_targeting.records import Floats, Int64, Request
 from shared.errors import Conflict
-
-
-class Ask(NamedTuple):
-    """A request with what lies beside it: the decision's id and the listener's local day."""
-
-    decision: str
-    request: Request
-    day: int
 
 
 class Desk:
@@ -34,34 +25,35 @@ class Desk:
         self._index = {campaign: at for at, campaign in enumerate(self._ids)}
         self.reprice(decider.policy.shadow)
 
-    def answer(self, asks: Sequence[Ask]) -> list[bytes]:
-        """Decide breaks and book them in one transaction; their audit records. An id that was booked before gets what was booked."""
+    def answer(self, asks: Sequence[tuple[str, Request]]) -> list[bytes]:
+        """Decide breaks, each under an id of its own, and book them in one transaction; their audit records. An id that was booked before
+        gets what was booked."""
         with self.ledger.transaction():
             self.ledger.sweep()
             free = {balance.campaign: balance.free for balance in self.ledger.inside.balances()}
             left = np.array([free.get(campaign, 0) for campaign in self._ids], np.int64)
-            return [self._answer(ask, left) for ask in asks]
+            return [self._answer(decision, request, left) for decision, request in asks]
 
-    def _answer(self, ask: Ask, left: Int64) -> bytes:
-        if known := self.ledger.inside.known(ask.decision):
-            if Request(*read_record(known).request).user != ask.request.user:
-                raise Conflict(f"decision {ask.decision!r}: stands for another listener's break; take another id")
+    def _answer(self, decision: str, request: Request, left: Int64) -> bytes:
+        if known := self.ledger.inside.known(decision):
+            if Request(*read_record(known).request).user != request.user:
+                raise Conflict(f"decision {decision!r}: stands for another listener's break; take another id")
             return known
-        exposures = self.ledger.inside.exposures(ask.request.user, ask.day)
+        exposures = self.ledger.inside.exposures(request.user, request.day)
         met = {self._index[campaign]: count for campaign, count in exposures.items() if campaign in self._index}
-        booking = self.decide(ask, met, left)
+        booking = self.decide(decision, request, met, left)
         (outcome,) = self.ledger.book([booking])
         assert outcome is Outcome.BOOKED, outcome
         return booking.record
 
-    def decide(self, ask: Ask, met: dict[int, int], left: Int64) -> Booking:
+    def decide(self, decision: str, request: Request, met: dict[int, int], left: Int64) -> Booking:
         """The decision to be booked; takes what it costs from left int64[campaigns], micros."""
-        played = self.decider.choose(ask.request, met, left)
-        record = self.decider.record(ask.decision, ask.request, met, left, played)
+        played = self.decider.choose(request, met, left)
+        record = self.decider.record(decision, request, met, left, played)
         for ad, micros in played:
             left[ad] -= micros
         charges = tuple(Charge(self._ids[ad], micros, self._caps[ad]) for ad, micros in played)
-        return Booking(ask.decision, ask.request.user, ask.day, ask.request.moment, record, charges)
+        return Booking(decision, request.user, request.day, request.moment, record, charges)
 
     def reprice(self, shadow: Floats) -> None:
         """Go on at new prices; they are kept first."""

@@ -47,9 +47,8 @@ def bits(flags: NDArray[np.bool_]) -> Bits:
     return np.packbits(padded, bitorder="little").view("<u8")
 
 
-def _has(masks: Any, at: int) -> NDArray[np.bool_]:
-    flags: NDArray[np.bool_] = (masks >> np.uint64(at)) & ONE != 0
-    return flags
+def _has(masks: Any, at: int) -> Any:
+    return (masks >> np.uint64(at)) & ONE != 0
 
 
 @njit(cache=True, nogil=True)

@@ -11,15 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from ad_targeting.bound import Spots
-from ad_targeting.records import Log
+from ad_targeting.records import Floats, Int64, Log
 from ad_targeting.serve import coin
 from ad_targeting.world import Market
 from shared.world import ads_churn
-
-Floats = NDArray[np.float64]
 
 DAYS, SLOTS_AN_HOUR = 180, 8
 KAPPAS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
@@ -37,7 +34,7 @@ class Audience(NamedTuple):
     engagement: Floats
     sensitivity: Floats
     lifetime_value: Floats
-    first: NDArray[np.int64]
+    first: Int64
     pool: Floats
 
 

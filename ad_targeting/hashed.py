@@ -10,12 +10,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ad_targeting.records import Floats
+
 BITS = 18
 BETA, L2 = 1.0, 1.0
 RATE, BIAS_RATE = 0.05, 0.1
 EPOCHS = 5
 
-Floats = NDArray[np.float64]
 Rows = NDArray[np.int32]  # [n, fields], cells of the table
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from ad_targeting.model import CROSSED, MAINS, Codes, Floats, Model, cheap, codes_of, cross
-from ad_targeting.records import Campaigns, Log
+from ad_targeting.model import CROSSED, MAINS, Model, cheap, codes_of, cross
+from ad_targeting.records import Campaigns, Floats, Int64, Log
 from ad_targeting.world import request_of
 
 
-def explored(log: Log, campaigns: Campaigns, rng: np.random.Generator, count: int) -> tuple[Codes, Floats]:
+def explored(log: Log, campaigns: Campaigns, rng: np.random.Generator, count: int) -> tuple[Int64, Floats]:
     """Codes int64[n, 12] and responses float64[n] of up to `count` random breaks, each with a random ad that may play in it.
 
     A log's prices are bid × the true probability; the coin falls by that, so only the outcome reaches a model.

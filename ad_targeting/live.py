@@ -12,17 +12,18 @@ from typing import Any, cast
 
 import numpy as np
 
-from ad_targeting import policy as policies
 from ad_targeting.decide import Decider, Reasoned, Record, read_record
-from ad_targeting.desk import Ask, Desk
+from ad_targeting.desk import Desk
 from ad_targeting.learn import repriced
 from ad_targeting.ledger import Report
 from ad_targeting.pacing import Now, Pacer
-from ad_targeting.publish import QUARTER_MS, add_campaign, budgets, folder_of, open_ledger, read_market
-from ad_targeting.records import Breaks, Request
-from ad_targeting.world import make_log, make_market
+from ad_targeting.policy import current, load, save
+from ad_targeting.publish import QUARTER_MS, budgets, folder_of, open_ledger
+from ad_targeting.records import Breaks, Campaigns
+from ad_targeting.targeting import to_campaigns
+from ad_targeting.world import make_log, make_market, request_of
 from shared.clock import DAY_MS, Clock
-from shared.errors import LinerError, NotFound
+from shared.errors import BadInput, LinerError
 
 BATCH = 256
 PLAYED = 0.97
@@ -37,21 +38,18 @@ class Live:
 
     def __init__(self, home: Path, clock: Clock) -> None:
         """home: LINER_HOME; nothing is opened before it is asked for."""
-        self.home, self._clock, self._lock = home, clock, RLock()
+        self.home, self.folder, self._clock, self._lock = home, folder_of(home), clock, RLock()
         self._desk: Desk | None = None
         self._day, self._moment = 0, -1
         self.playing = False
 
     def desk(self) -> Desk:
         """The desk over what is published now; NotFound before the first demo."""
-        folder = folder_of(self.home) / "policies"
-        try:
-            name = (folder / "current").read_text().strip()
-        except FileNotFoundError as error:
-            raise NotFound("no policy of ads is published; make one with `liner ad-targeting demo`") from error
+        folder = self.folder / "policies"
+        name = current(folder)
         with self._lock:
             if self._desk is None or name != self._desk.decider.digest:
-                loaded = policies.load(folder, name)
+                loaded = load(folder, name)
                 ledger = self._desk.ledger if self._desk else open_ledger(self.home, self._clock)
                 self._desk, self._day = Desk(Decider(loaded, name), ledger), int(loaded.day[0])
             return self._desk
@@ -61,10 +59,22 @@ class Live:
         return self._moment if self.playing else self._day + self._clock() % DAY_MS
 
     def add_campaign(self, rule: Any) -> str:
-        """Add a campaign from the next request on; the digest of the new policy."""
+        """Add a campaign from the next request on, and open its account; the digest of the new policy.
+
+        The models have no weights for it yet, so it begins at the rate of its listeners, and at λ 0.
+        """
         with self._lock:
             desk = self.desk()
-            return add_campaign(self.home, desk.decider.policy, desk.ledger, rule)
+            policy, new = desk.decider.policy, to_campaigns([rule], "campaign")
+            campaign, last = int(new.campaign_id[0]), int(policy.campaigns.campaign_id.max(initial=-1))
+            if campaign <= last:
+                raise BadInput(f"campaign_id {campaign}: expected more than {last}, the newest; ids ascend")
+            columns: list[Any] = [np.append(old, one) for old, one in zip(policy.campaigns, new, strict=True)]
+            table = np.vstack([policy.model.campaign, np.zeros_like(policy.model.campaign[:1])])
+            learnt, shadow = policy.model._replace(campaign=table), np.append(policy.shadow, 0.0)
+            grown = policy._replace(campaigns=Campaigns(*columns), shadow=shadow, model=learnt)
+            desk.ledger.set_budgets({campaign: int(new.budget[0])})
+            return save(self.folder / "policies", grown)
 
     def explain(self, decision: str) -> tuple[Record, bool, list[Reasoned], dict[int, str]]:
         """A booked decision made again, with the policy and the prices that made it: its record, whether it came out byte by byte, every
@@ -73,15 +83,16 @@ class Live:
         ledger, now = desk.ledger, desk.decider
         line = ledger.books.record(decision)
         record = read_record(line)
-        folder = folder_of(self.home) / "policies"
-        policy = now.policy if record.policy == now.digest else policies.load(folder, record.policy)
+        old = record.policy != now.digest
+        policy = load(self.folder / "policies", record.policy) if old else now.policy
         decider = Decider(policy, record.policy)
         decider.reprice(np.frombuffer(ledger.books.prices(record.prices), np.float64).copy())
         return record, decider.replay(line) == line, decider.explain(record), ledger.books.slots(decision)
 
     def pacing(self) -> dict[str, Any]:
         """What was spent by each quarter of an hour so far, all together and by campaign (largest budgets first), micros."""
-        ledger, day = self.desk().ledger, self._day
+        desk, day = self.desk(), self._day
+        ledger = desk.ledger
         balances = sorted(ledger.books.balances(), key=lambda balance: (-balance.budget, balance.campaign))
         steps = np.zeros((len(balances), 97), np.int64)
         row = {balance.campaign: at for at, balance in enumerate(balances)}
@@ -93,7 +104,7 @@ class Live:
         return {
             "playing": self.playing,
             "now_ms": self.now(),
-            "traffic": read_market(self.home)[1],
+            "traffic": desk.decider.policy.traffic.tolist(),
             "budget_micros": sum(balance.budget for balance in balances),
             "spent_micros": curves.sum(axis=0).tolist(),
             "campaigns": [
@@ -121,30 +132,27 @@ class Live:
     def play_day(self, wait: Callable[[float], Any]) -> None:
         """After `begin`: play the published day from full budgets; `wait` sleeps between quarters of an hour. Errors are logged."""
         try:
-            self._play(wait)
+            desk = self.desk()
+            start = desk.decider.policy
+            market = make_market(*start.market.tolist())
+            today = cast(Any, make_log(market, 0).breaks)
+            yesterday = repriced(make_log(market, -1), start.campaigns, start.model)
+            with desk.ledger.transaction():
+                desk.ledger.begin_day(budgets(start.campaigns))
+                desk.reprice(start.shadow)
+            floor = start.terms[0] + start.terms[1] * yesterday.breaks.churn
+            pacer = Pacer(yesterday, start.shadow, start.campaigns.category, floor, market.seed)
+            for quarter in range(96):
+                low, high = np.searchsorted(today.moment, self._moment + np.array([0, QUARTER_MS])).tolist()
+                self._reprice(pacer, quarter, Breaks(*(column[:low] for column in today)))
+                for first in range(low, high, BATCH):
+                    self._serve(today, range(first, min(first + BATCH, high)))
+                self._moment += QUARTER_MS
+                wait(FRAME_SECONDS)
         except LinerError as error:
             log.error(str(error))
         finally:
             self.playing = False
-
-    def _play(self, wait: Callable[[float], Any]) -> None:
-        size, _ = read_market(self.home)
-        market = make_market(**{"count" if name == "campaigns" else name: value for name, value in size.items()})
-        desk, today = self.desk(), cast(Any, make_log(market, 0).breaks)
-        start = desk.decider.policy
-        yesterday = repriced(make_log(market, -1), start.campaigns, start.model)
-        with desk.ledger.transaction():
-            desk.ledger.begin_day(budgets(start.campaigns))
-            desk.reprice(start.shadow)
-        floor = start.terms[0] + start.terms[1] * yesterday.breaks.churn
-        pacer = Pacer(yesterday, start.shadow, start.campaigns.category, floor, market.seed)
-        for quarter in range(96):
-            low, high = np.searchsorted(today.moment, self._moment + np.array([0, QUARTER_MS])).tolist()
-            self._reprice(pacer, quarter, Breaks(*(column[:low] for column in today)))
-            for first in range(low, high, BATCH):
-                self._serve(today, range(first, min(first + BATCH, high)))
-            self._moment += QUARTER_MS
-            wait(FRAME_SECONDS)
 
     def _reprice(self, pacer: Pacer, quarter: int, seen: Breaks) -> None:
         """New prices for the campaigns with which the day began; one that was added meanwhile keeps its own."""
@@ -157,14 +165,6 @@ class Live:
     def _serve(self, breaks: Breaks, rows: range) -> None:
         """Decide, book and settle some breaks of the day."""
         desk, dice = self.desk(), np.random.default_rng(np.random.SeedSequence([rows.start, 97]))
-        requests = [Request(row, *(int(column[row]) for column in breaks[:-1])) for row in rows]
-        asks = [Ask(f"day-{request.break_id}", request, local_day(request)) for request in requests]
-        records = [read_record(line) for line in desk.answer(asks)]
+        records = map(read_record, desk.answer([(f"day-{row}", request_of(breaks, row)) for row in rows]))
         slots = [(record.decision, slot) for record in records for slot in range(len(record.played))]
         desk.ledger.settle([Report(decision, slot, bool(dice.random() < PLAYED)) for decision, slot in slots])
-
-
-def local_day(request: Request) -> int:
-    """The listener's local day, counted from the epoch, from the moment and the local hour: the zone is the nearest that fits."""
-    ahead = (request.hour - request.moment // 3_600_000 % 24 + 12) % 24 - 12
-    return (request.moment + ahead * 3_600_000) // DAY_MS

@@ -14,14 +14,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ad_targeting import calibration, hashed, trees
-from ad_targeting.records import RATINGS, Campaigns
+from ad_targeting.records import RATINGS, Campaigns, Floats, Int64
 from ad_targeting.trees import Trees
 from shared.world.ads import CONTEXTS
 from shared.world.countries import CODES
 from shared.world.schema import AGE_BANDS
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 VALUES = np.array([len(CODES) + 1, len(AGE_BANDS) + 1, len(CONTEXTS), 24, len(RATINGS), 2])
 """How many codes each field of the request has: country, age (0: unknown, in both), context, hour, rating, consent."""
@@ -109,12 +106,7 @@ def _own(table: Any, ad: int, codes: Any) -> float:
 @njit(cache=True, nogil=True)
 def _probability(knots: Any, margin: Any) -> Any:
     """Calibrated; what is not a number stays none."""
-    return calibration.apply(knots[0], knots[1], _logistic(margin)) if margin == margin else margin
-
-
-@njit(cache=True, nogil=True)
-def _logistic(margin: Any) -> Any:
-    return 1.0 / (1.0 + np.exp(-margin))
+    return calibration.apply(knots[0], knots[1], calibration.logistic(margin)) if margin == margin else margin
 
 
 def unroll(weights: NDArray[np.float32], campaigns: Campaigns) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -129,7 +121,7 @@ def unroll(weights: NDArray[np.float32], campaigns: Campaigns) -> tuple[NDArray[
     return weights[np.concatenate(of_request)], np.array(rows, np.float32).reshape(len(rows), width)
 
 
-def fit(early: tuple[Codes, Floats], late: tuple[Codes, Floats], campaigns: Campaigns) -> Model:
+def fit(early: tuple[Int64, Floats], late: tuple[Int64, Floats], campaigns: Campaigns) -> Model:
     """Both models from impressions (rows of codes int64[n, 12], responses 0.0 or 1.0) of two spans of time.
 
     The cheap model learns from the early ones. Of the late ones, which it has not seen, every other row teaches the trees what to add to
@@ -142,5 +134,5 @@ def fit(early: tuple[Codes, Floats], late: tuple[Codes, Floats], campaigns: Camp
     even, odd = np.arange(0, len(x), 2), np.arange(1, len(x), 2)
     grown = trees.fit(x[even], late[1][even], ROUNDS, margins[even], **CAUTIOUS)
     sums, truth = margins[odd] + trees.score_rows(grown, x[odd]), late[1][odd]
-    knots = [np.stack(calibration.fit(_logistic(margin), truth)) for margin in (margins[odd], sums)]
+    knots = [np.stack(calibration.fit(calibration.logistic(margin), truth)) for margin in (margins[odd], sums)]
     return Model(*unroll(weights, campaigns), np.array([bias]), grown, *knots)

@@ -11,15 +11,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ad_targeting.bound import Spots, dual, solve, spots
-from ad_targeting.records import Breaks, Log
+from ad_targeting.bound import dual, solve, spots
+from ad_targeting.records import Breaks, Floats, Log
 from shared.clock import DAY_MS
 from shared.world.ads import CONTEXTS
 from shared.world.countries import CODES
 
-Floats = NDArray[np.float64]
 MINUTES = 1440
 LEAST = 1e-6
 EVERY, SOONER = 30, 16
@@ -57,7 +55,7 @@ class Pacer:
         self.yesterday, self.group, self.floor = yesterday, group, floor
         self.minute = minutes(yesterday.breaks.moment)
         self.anchor, self.spots = shadow, spots(yesterday, group, shadow, floor)
-        self.curve = _curve(self.spots, self.minute, shadow.size)
+        self.curve = curve(self.minute[self.spots.position], self.spots.ad, self.spots.price, shadow.size)
         self.shadow, self.next = shadow, 0
         self.last, self.spent = 0, np.zeros(shadow.size, np.int64)
         self.planned = np.bincount(self.spots.ad, self.spots.price, shadow.size) * 1.3
@@ -84,7 +82,7 @@ class Pacer:
         chosen = first + np.minimum(np.searchsorted(upto, places), weight.size - 1)
         log, floor = sample(self.yesterday, chosen), self.floor[chosen]
         budgets = AHEAD * now.left * self._share(log, floor, first, weight)
-        found = solve(log, budgets, self.group, floor, self.shadow, ROUNDS, 0.05)
+        found = solve(log, budgets, self.group, floor, self.shadow, ROUNDS)
         self._move(GAIN * (np.log(np.maximum(1 - found.shadow, LEAST)) - np.log(np.maximum(1 - self.shadow, LEAST))))
 
     def _move(self, change: Floats) -> None:
@@ -127,14 +125,9 @@ class Pacer:
         return weight
 
 
-def _curve(planned: Spots, minute: Any, ads: int) -> Floats:
-    """float64[MINUTES + 1, ads]: share of its day's spending that a campaign had spent by each minute; even where it spends nothing."""
-    spent = np.bincount((minute[planned.position] + 1) * ads + planned.ad, planned.price, (MINUTES + 1) * ads)
-    return shares(spent.reshape(MINUTES + 1, ads))
-
-
-def shares(by_minute: Any) -> Floats:
-    """Of the day's sum, by each minute, of columns [MINUTES + 1, ads]; even where there is none."""
+def curve(minute: Any, ad: Any, weight: Any, ads: int) -> Floats:
+    """float64[MINUTES + 1, ads]: the share of its day's weight (None: one each) that an ad had by each minute; even where it has none."""
+    by_minute = np.bincount((minute + 1) * ads + ad, weight, (MINUTES + 1) * ads).reshape(MINUTES + 1, ads)
     upto, even = np.cumsum(by_minute, axis=0), np.arange(MINUTES + 1)[:, None] / MINUTES
     return np.where(upto[-1] > 0, upto / np.maximum(upto[-1], 1), even)
 

@@ -1,4 +1,4 @@
-"""Everything that a decision depends on except the request and the day's spending, under the digest of its bytes.
+"""Everything that a decision depends on except the request and the day's spending, under the digest of its bytes; and which day it is for.
 
 An audit record names the digest, so a decision can be replayed years later with the very prices, models and campaigns that made it. A
 policy is one file of plain arrays; nothing in it is executed. The file `current` names the one that serves.
@@ -6,30 +6,30 @@ policy is one file of plain arrays; nothing in it is executed. The file `current
 
 import hashlib
 import os
-import re
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ad_targeting.model import Model
-from ad_targeting.records import Campaigns
+from ad_targeting.records import Campaigns, Floats, Int64
 from shared.errors import BadInput, NotFound
-
-Floats = NDArray[np.float64]
 
 
 class Policy(NamedTuple):
     """Prices λ float64[campaigns]; terms float64[2] (reserve in micros, κ); churn float64[listeners + 1], micros that one more ad
-    costs by listener, the last for strangers; day int64[1]: the midnight (ms) at which the day begins that the prices are for."""
+    costs by listener, the last for strangers; day int64[1]: the midnight (ms) at which the day begins that the prices are for; market
+    int64[3]: seed, slots and campaigns of the simulated market; traffic float64[97]: share of yesterday's slots that had come by each
+    quarter of an hour."""
 
     campaigns: Campaigns
     shadow: Floats
     terms: Floats
     churn: Floats
-    day: NDArray[np.int64]
+    day: Int64
     model: Model
+    market: Int64
+    traffic: Floats
 
 
 def digest(policy: Policy) -> str:
@@ -50,18 +50,21 @@ def save(folder: Path, policy: Policy) -> str:
     return name
 
 
-def load(folder: Path, name: str = "current") -> Policy:
-    """The policy of a digest; NotFound when there is none, BadInput when its bytes do not make that digest."""
-    path = folder / "current"
+def current(folder: Path) -> str:
+    """The digest of the policy that serves; NotFound before there is one."""
     try:
-        wanted = path.read_text().strip() if name == "current" else name
-        if not re.fullmatch("[0-9a-f]{16}", wanted):
-            raise ValueError(f"{wanted!r} is no digest")
-        path = folder / f"{wanted}.npz"
+        return (folder / "current").read_text().strip()
+    except FileNotFoundError as error:
+        raise NotFound(f"{folder}: no policy is published; make one with `liner ad-targeting demo`") from error
+
+
+def load(folder: Path, name: str = "") -> Policy:
+    """The policy of a digest, or the current one; BadInput when there is none, or its bytes do not make that digest."""
+    wanted = name or current(folder)
+    path = folder / f"{wanted}.npz"
+    try:
         with np.load(path, allow_pickle=False) as columns:
             policy: Policy = _assemble(Policy, "", columns)
-    except FileNotFoundError as error:
-        raise NotFound(f"{path}: no policy is published; make one with `liner ad-targeting demo`") from error
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"{path}: not a policy ({error}); make it again with `liner ad-targeting demo`") from error
     if digest(policy) != wanted:

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.world.ads import CATEGORIES, CONTEXTS
+from shared.world.ads import CATEGORIES
 from shared.world.countries import CODES
 from shared.world.schema import AGE_BANDS
 
+Floats = NDArray[np.float64]
+Int64 = NDArray[np.int64]
 Ints = NDArray[np.integer[Any]]
 Masks = NDArray[np.uint64]
 
@@ -48,7 +50,7 @@ class Campaigns(NamedTuple):
 class Request(NamedTuple):
     """One ad break that asks for ads."""
 
-    break_id: int
+    day: int  # the listener's own, counted from the epoch: caps run on it
     moment: int  # ms
     user: int
     country: int  # index into CODES, -1 unknown: only campaigns for every country may play
@@ -72,7 +74,7 @@ class Breaks(NamedTuple):
     rating: Ints  # int8
     consent: Ints  # int8
     slots: Ints  # int8
-    churn: NDArray[np.float64]  # micros: LTV × the hazard that one more ad adds
+    churn: Floats  # micros: LTV × the hazard that one more ad adds
 
 
 class Log(NamedTuple):
@@ -114,5 +116,3 @@ class Reason(IntEnum):
 
 ALL_COUNTRIES = np.uint64((1 << len(CODES)) - 1)
 ALL_AGES = np.uint64((1 << len(AGE_BANDS)) - 1)
-ALL_CONTEXTS = np.uint64((1 << len(CONTEXTS)) - 1)
-ALL_HOURS = np.uint64((1 << 24) - 1)

@@ -18,6 +18,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ad_targeting.records import Floats, Int64
+
 BLOCKS = 1_000  # prices a day
 BINS_PER_OCTAVE, LOWEST_OCTAVE, OCTAVES = 16, -70, 90  # log2 of predicted clicks per micro-unit
 PRIOR_AUCTIONS = 0.005  # the train log counts like so many of today's auctions (share of the day) in each bin
@@ -29,15 +31,15 @@ class Log(NamedTuple):
     """Auctions in order: click bool[n], price int64[n] (the market's, micro-units), pctr float64[n] in [0, 1]."""
 
     click: NDArray[np.bool_]
-    price: NDArray[np.int64]
-    pctr: NDArray[np.float64]
+    price: Int64
+    pctr: Floats
 
 
 class Block(NamedTuple):
     """What a bidder sees of the auctions since its last price: ratio bins and prices of those it won, and where it stands."""
 
-    won_bins: NDArray[np.int64]
-    won_prices: NDArray[np.int64]
+    won_bins: Int64
+    won_prices: Int64
     auctions: int  # in the block
     left: int  # auctions to come
     money: int  # left of the budget, micro-units
@@ -66,7 +68,7 @@ def bid_block(price, value, per_unit, first, last, money, won):  # type: ignore[
     return money
 
 
-def run(log: Log, budget: int, pacer: Pacer, value: NDArray[np.float64]) -> Result:
+def run(log: Log, budget: int, pacer: Pacer, value: Floats) -> Result:
     """The day under one pacer; `value` is what bids are proportional to: float64[n], pctr or ones."""
     count, money = len(log.price), budget
     won, bins = np.zeros(count, bool), ratio_bins(log)
@@ -80,17 +82,17 @@ def run(log: Log, budget: int, pacer: Pacer, value: NDArray[np.float64]) -> Resu
     return Result(float(log.pctr[won].sum()), budget - money, int(log.click[won].sum()))
 
 
-def ratios(log: Log) -> NDArray[np.float64]:
+def ratios(log: Log) -> Floats:
     """Predicted clicks per micro-unit, float64[n]; infinite where the price is 0, and 0 where no click is expected."""
     with np.errstate(divide="ignore"):
         return np.divide(log.pctr, log.price, out=np.zeros(len(log.pctr)), where=log.pctr > 0)
 
 
-def ratio_bins(log: Log) -> NDArray[np.int64]:
+def ratio_bins(log: Log) -> Int64:
     """The bin of each auction's log ratio, int64[n]."""
     with np.errstate(divide="ignore"):
         octave = np.log2(ratios(log)) - LOWEST_OCTAVE
-    bins: NDArray[np.int64] = np.clip(octave * BINS_PER_OCTAVE, 0, OCTAVES * BINS_PER_OCTAVE - 1).astype(np.int64)
+    bins: Int64 = np.clip(octave * BINS_PER_OCTAVE, 0, OCTAVES * BINS_PER_OCTAVE - 1).astype(np.int64)
     return bins
 
 
@@ -188,7 +190,7 @@ def resolve(train: Log, budget: int, auctions: int) -> Pacer:
     return pace
 
 
-def threshold(curve: NDArray[np.float64], rate: float) -> float:
+def threshold(curve: Floats, rate: float) -> float:
     """The place on the axis of bins above which an auction costs `rate` on average; 0 when everything is cheaper than that."""
     from_top = np.cumsum(curve[::-1])
     place = int(np.searchsorted(from_top, rate))

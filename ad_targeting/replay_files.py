@@ -22,26 +22,26 @@ LAYOUT = "expected `click market_price pctr`, 0 or 1, a price from 0, a probabil
 
 def read_log(path: str | Path) -> Log:
     """Read a log; BadInput when it is absent, empty, or mostly something else."""
-    rows, bad, first_bad = [], 0, ""
+    rows, faults = [], []
     try:
         with Path(path).open(encoding="utf-8-sig", errors="replace") as file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
                 row, fault = _parse(line)
-                if row is not None:
+                if row is None:
+                    faults.append(f"row {number}, {fault}")
+                else:
                     rows.append(row)
-                    continue
-                bad += 1
-                first_bad = first_bad or f"row {number}, {fault}"
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror or error}; {LAYOUT}") from error
+    bad = len(faults)
     if bad > len(rows):
-        raise BadInput(f"{path}: {first_bad}; {bad} of {bad + len(rows)} lines cannot be used; {LAYOUT}")
+        raise BadInput(f"{path}: {faults[0]}; {bad} of {bad + len(rows)} lines cannot be used; {LAYOUT}")
     if not rows:
         raise BadInput(f"{path}: no auctions; {LAYOUT}")
     if bad:
-        print(f"{path}: left out {bad} of {bad + len(rows)} lines; the first: {first_bad}", file=sys.stderr)
+        print(f"{path}: left out {bad} of {bad + len(rows)} lines; the first: {faults[0]}", file=sys.stderr)
     click, price, pctr = zip(*rows, strict=True)
     if sum(price) >= 1 << 62:
         raise BadInput(f"{path}: field market_price: sums to {sum(price) / MICROS:.3g}; expected below 4.6e12 in all")

@@ -10,14 +10,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ad_targeting.caps import price_hearings
-from ad_targeting.records import MAX_SLOTS
+from ad_targeting.records import MAX_SLOTS, Floats, Int64
 from ad_targeting.rule import net_value, offer
 
 
 class State(NamedTuple):
     """What a day has used up so far: micros left int64[ads], impressions uint8[users, ads] (no rows: caps are not kept)."""
 
-    left: NDArray[np.int64]
+    left: Int64
     shown: NDArray[np.uint8]
 
 
@@ -66,11 +66,11 @@ class Rule(NamedTuple):
     """What the kernel decides by: λ float64[ads], floor float64[breaks] (micros), group int16[ads], cap int16[ads], and for
     throttling the chance float64[ads] to take part at all."""
 
-    shadow: NDArray[np.float64]
-    floor: NDArray[np.float64]
+    shadow: Floats
+    floor: Floats
     group: Any
     cap: Any
-    chance: NDArray[np.float64]
+    chance: Floats
 
 
 @njit(cache=True, nogil=True)

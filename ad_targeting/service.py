@@ -2,37 +2,58 @@
 
 An answer leaves only after the ledger holds it. A decision's id makes a retry harmless: the same id gets the first answer. Reports may
 come twice, late, or about what never was; each gets its outcome and moves money at most once.
+
+What is missing in a request is read in the listener's favour: no age is a minor, no consent is none, an unknown country gets only what may
+play everywhere. Caps run on the listener's local day, which is 23 or 25 hours long twice a year; so day and hour come from the zone, never
+from arithmetic on the moment. Players' clocks are not trusted: the moment is the server's.
 """
 
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from secrets import token_hex
 from threading import Thread
 from time import sleep
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
-from ad_targeting.ask import BreakRequest, to_ask
 from ad_targeting.decide import Reasoned, Record, read_record
 from ad_targeting.desk import Desk
 from ad_targeting.ledger import MAX_MICROS, Report
 from ad_targeting.live import Live
-from ad_targeting.publish import folder_of
-from ad_targeting.records import RATINGS, Reason
+from ad_targeting.records import MAX_SLOTS, RATINGS, Reason, Request
+from ad_targeting.targeting import member
 from shared.bootstrap import Engines
-from shared.errors import Conflict, NotFound
+from shared.clock import from_ms
+from shared.errors import BadInput, Conflict, NotFound
 from shared.world.ads import CATEGORIES, CONTEXTS
-from shared.world.countries import CODES
+from shared.world.countries import CODES, COUNTRIES
 from shared.world.schema import AGE_BANDS
 
 Decision = Annotated[str, InPath(max_length=64)]
 Campaign = Annotated[int, InPath(ge=0, lt=1 << 31)]
 SHOWN = 30
+EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 Explained = tuple[Record, bool, list[Reasoned], dict[int, str]]
+
+
+class BreakRequest(BaseModel, extra="forbid"):
+    """One ad break that asks for ads."""
+
+    decision: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="a retry's gets the same answer")
+    user: int = Field(ge=0, lt=1 << 31)
+    country: str | None = Field(None, description="ISO code; without one, only campaigns for every country play")
+    zone: str | None = Field(None, max_length=64, description="IANA time zone; without one, the country's most common")
+    age: str | None = Field(None, description=f"one of {', '.join(AGE_BANDS)}; without one, a minor")
+    context: str = Field(description=f"what plays: one of {', '.join(CONTEXTS)}")
+    rating: str = Field("explicit", description=f"of what plays: one of {', '.join(RATINGS)}; without one, the worst")
+    consent: bool = Field(False, description="whether the profile may be used")
+    slots: int = Field(ge=1, le=MAX_SLOTS)
 
 
 class Event(BaseModel, extra="forbid"):
@@ -47,6 +68,35 @@ class Budget(BaseModel, extra="forbid"):
     """A campaign's new budget of the day."""
 
     budget_micros: int = Field(ge=0, le=MAX_MICROS)
+
+
+def to_request(asked: BreakRequest, now: int) -> Request:
+    """The names as numbers; now in ms; BadInput names the field."""
+    country = _country(asked.country)
+    there = from_ms(now).astimezone(_zone(asked.zone, country))
+    age = -1 if asked.age is None else AGE_BANDS.index(member(asked.age, "age", AGE_BANDS))
+    context = CONTEXTS.index(member(asked.context, "context", CONTEXTS))
+    rating = RATINGS.index(member(asked.rating, "rating", RATINGS))
+    day = there.toordinal() - EPOCH_DAY
+    return Request(day, now, asked.user, country, age, context, there.hour, rating, int(asked.consent), asked.slots)
+
+
+def _country(code: str | None) -> int:
+    if code is None:
+        return -1
+    if not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
+        raise BadInput(f"country {code!r}: expected two capital letters (ISO 3166) such as SE, or none")
+    return CODES.index(code) if code in CODES else -1
+
+
+def _zone(name: str | None, country: int) -> ZoneInfo:
+    if name is None:
+        zones = COUNTRIES[country].zones if country >= 0 else {"UTC": 1}
+        return ZoneInfo(max(zones, key=lambda zone: zones[zone]))
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadInput(f"zone {name!r}: expected an IANA time zone such as Europe/Stockholm") from error
 
 
 def router(engines: Engines) -> APIRouter:
@@ -70,9 +120,9 @@ def _add_decisions(api: APIRouter, live: Live) -> None:
     def decide(asked: BreakRequest) -> dict[str, Any]:
         """The ads of one break, best first, booked; none means a house ad (nobody may play and pay) or silence (nobody pays enough)."""
         desk = live.desk()
-        ask = to_ask(asked, asked.decision or token_hex(8), live.now())
-        made = brief(read_record(desk.answer([ask])[0]))
-        return made if made["ads"] else made | {"instead": instead(live.explain(ask.decision))}
+        decision = asked.decision or token_hex(8)
+        made = brief(read_record(desk.answer([(decision, to_request(asked, live.now()))])[0]))
+        return made if made["ads"] else made | {"instead": instead(live.explain(decision))}
 
     @api.post("/events")
     def events(event: Event) -> dict[str, str]:
@@ -92,16 +142,6 @@ def _add_decisions(api: APIRouter, live: Live) -> None:
 
 
 def _add_campaigns(api: APIRouter, live: Live) -> None:
-    @api.get("/campaigns")
-    def campaigns() -> dict[str, Any]:
-        """Every campaign with its price λ and where its budget is."""
-        desk = live.desk()
-        columns, shadow = desk.decider.policy.campaigns, desk.decider.policy.shadow.tolist()
-        balances = {balance.campaign: balance._asdict() for balance in desk.ledger.books.balances()}
-        rows = zip(columns.campaign_id.tolist(), columns.category.tolist(), shadow, strict=True)
-        found = [balances[number] | {"category": CATEGORIES[at], "shadow": price} for number, at, price in rows]
-        return {"campaigns": found}
-
     @api.post("/campaigns")
     def add(rule: dict[str, Any]) -> dict[str, str]:
         """Add a campaign; its fields and what they may target are a closed list (`targeting.FIELDS`)."""
@@ -112,7 +152,7 @@ def _add_campaigns(api: APIRouter, live: Live) -> None:
         """Edit a budget; a cut below what is spent and promised stops the campaign there. Returns the budget in force."""
         desk = live.desk()
         if campaign not in desk.decider.policy.campaigns.campaign_id:
-            raise NotFound(f"campaign {campaign}: not in the policy; GET /ad-targeting/campaigns lists them")
+            raise NotFound(f"campaign {campaign}: not in the policy; GET /ad-targeting/pacing lists them")
         in_force = desk.ledger.set_budgets({campaign: budget.budget_micros})
         return {"campaign": campaign, "budget_micros": in_force[campaign]}
 
@@ -126,7 +166,7 @@ def _add_page(api: APIRouter, live: Live) -> None:
     @api.get("/frontier")
     def frontier() -> dict[str, Any]:
         """Revenue against retention, a point for each κ."""
-        path = folder_of(live.home) / "frontier.json"
+        path = live.folder / "frontier.json"
         try:
             found: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError as error:
@@ -149,7 +189,7 @@ def _add_page(api: APIRouter, live: Live) -> None:
 
 def brief(record: Record) -> dict[str, Any]:
     """A decision as a player needs it."""
-    ads = [{"slot": at, "campaign": ad.campaign, "micros": ad.micros} for at, ad in enumerate(record.played)]
+    ads = [{"slot": at, "campaign": ad, "micros": micros} for at, (ad, micros) in enumerate(record.played)]
     _, moment, user, country, age, context, hour, rating, consent, slots = record.request
     asked = {
         "moment_ms": moment, "user": user, "country": CODES[country] if country >= 0 else None, "hour": hour,

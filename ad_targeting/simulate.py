@@ -9,15 +9,12 @@ from numpy.typing import NDArray
 
 from ad_targeting.bound import Dual, solve
 from ad_targeting.caps import History, as_caps_leave, capped, make_history, solve_capped
-from ad_targeting.pacing import MINUTES, Floats, Now, Pacer, Policy, minutes, rows
-from ad_targeting.policies import contestants, pacing
-from ad_targeting.records import MAX_SLOTS, Log
+from ad_targeting.contestants import contestants, pacing
+from ad_targeting.pacing import MINUTES, Now, Pacer, Policy, minutes, rows
+from ad_targeting.records import MAX_SLOTS, Floats, Int64, Log
 from ad_targeting.serve import Rule, new_state, serve
 from ad_targeting.world import Market, make_log, make_market, usual_breaks
 
-SCENARIOS = ("normal", "spike", "outage", "more", "fewer", "edit")
-"""A normal day; a context's traffic fivefold for three hours; the largest country away for six hours; 30 % more and fewer breaks than
-yesterday; budgets edited at noon."""
 KNOWING = "ours, knowing caps"
 NOON = MINUTES // 2
 BINDING = 0.01
@@ -29,9 +26,9 @@ class Outcome(NamedTuple):
     MAX_SLOTS], and the budgets in force at the end."""
 
     revenue: int
-    curve: NDArray[np.int64]
+    curve: Int64
     played: NDArray[np.int16]
-    budgets: NDArray[np.int64]
+    budgets: Int64
 
 
 class Day(NamedTuple):
@@ -120,5 +117,4 @@ def judge(outcome: Outcome, best: Dual, budgets: Any) -> dict[str, Any]:
         "spend_error_p95": float(np.percentile(error, 95)),
         "spend_error_max": float(error.max()),
         "overspent_micros": int(np.maximum(outcome.curve[-1] - outcome.budgets, 0).sum()),
-        "filled": float((outcome.played >= 0).sum()),
     }

@@ -6,15 +6,13 @@ how often the value was seen, which says how far to trust it. Source: Micci-Barr
 """
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ad_targeting.records import Floats, Int64
 
 FOLDS, PRIOR_ROWS = 5, 3.0
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
-
-def encode(codes: Codes, clicks: Floats, others: Codes, seed: int) -> tuple[Floats, Floats]:
+def encode(codes: Int64, clicks: Floats, others: Int64, seed: int) -> tuple[Floats, Floats]:
     """Rates and counts float64[n, 2k] of `codes` int64[n, k] ≥ −1 out of fold, and of `others` int64[m, k] from all rows."""
     fold = np.random.default_rng(seed).permutation(len(codes)) % FOLDS
     own, of_others = [], []
@@ -32,7 +30,7 @@ def encode(codes: Codes, clicks: Floats, others: Codes, seed: int) -> tuple[Floa
     return np.column_stack(own), np.column_stack(of_others)
 
 
-def count(places: Codes, clicks: Floats, size: int) -> tuple[Floats, Floats]:
+def count(places: Int64, clicks: Floats, size: int) -> tuple[Floats, Floats]:
     """Rows and clicks by place, float64[size]."""
     return np.bincount(places, minlength=size).astype(np.float64), np.bincount(places, clicks, size).astype(np.float64)
 

@@ -71,11 +71,12 @@ def _value(value: Any, what: str, kind: str, allowed: Sequence[Any]) -> int:
         if not isinstance(value, list) or not value:
             raise BadInput(f"{what} {value!r}: expected a list of at least one value; for everybody leave it out")
         names = allowed[ADULT:] if allowed is AGE_BANDS else allowed
-        return sum({1 << allowed.index(_member(each, what, names)) for each in value})
-    return allowed.index(_member(value, what, allowed))
+        return sum({1 << allowed.index(member(each, what, names)) for each in value})
+    return allowed.index(member(value, what, allowed))
 
 
-def _member(value: Any, what: str, names: Sequence[Any]) -> Any:
+def member(value: Any, what: str, names: Sequence[Any]) -> Any:
+    """The value; BadInput unless it is one of the names."""
     if type(value) not in (str, int) or value not in names:
         raise BadInput(f"{what} {value!r}: expected one of {', '.join(map(str, names))}")
     return value

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ad_targeting.records import Floats, Int64
 from shared.threads import cores
 
 CATEGORICAL, DEFAULT_LEFT = 1, 2  # bits of LightGBM's decision_type; the bits above them are the kind of missing value
@@ -31,7 +32,6 @@ SETTINGS: dict[str, Any] = {
     "verbose": -1,
 }
 ROUNDS = 150
-Floats = NDArray[np.float64]
 ROWS_PER_LEAF, FEWEST_LEAVES, MOST_LEAVES = 2_500, 4, 63
 ROWS_PER_THREAD = 50_000  # below so many rows a second thread costs more than it brings
 
@@ -39,14 +39,14 @@ ROWS_PER_THREAD = 50_000  # below so many rows a second thread costs more than i
 class Trees(NamedTuple):
     """Nodes of all trees one after another, then their leaves."""
 
-    first_node: NDArray[np.int64]  # [trees] root of each tree; −1 when it is a single leaf
-    first_leaf: NDArray[np.int64]  # [trees]
+    first_node: Int64  # [trees] root of each tree; −1 when it is a single leaf
+    first_leaf: Int64  # [trees]
     feature: NDArray[np.int32]  # [nodes]
-    threshold: NDArray[np.float64]  # [nodes] go left when the value is not above it
+    threshold: Floats  # [nodes] go left when the value is not above it
     decision: NDArray[np.int32]  # [nodes] LightGBM's decision_type
     left: NDArray[np.int32]  # [nodes] child within the tree: a node ≥ 0, or a leaf as −1 − leaf
     right: NDArray[np.int32]  # [nodes]
-    value: NDArray[np.float64]  # [leaves]
+    value: Floats  # [leaves]
 
 
 def train(x: Floats, clicks: Floats, rounds: int = ROUNDS, margins: Floats | None = None, **changes: Any) -> Any:

@@ -12,8 +12,10 @@ from numba import njit
 
 from ad_targeting.records import Breaks, Campaigns, Log, Request
 from ad_targeting.rule import SERVED, fits
+from shared.clock import DAY_MS
 from shared.world import ads, ads_churn
 
+HOUR_MS = DAY_MS // 24
 USERS_PER_SLOT = 0.25
 """Users of the world for each slot of the day, free and premium: about ten slots a free listener."""
 
@@ -89,8 +91,10 @@ def _candidates(breaks: Any, campaigns: Any, mood: Any, base: Any, appeal: Any, 
 
 @njit(cache=True, nogil=True)
 def request_of(breaks: Any, b: int) -> Any:
-    """The Request of a row of Breaks."""
+    """The Request of a row of Breaks; the day is that of the nearest zone which has this hour now."""
+    moment, hour = int(breaks.moment[b]), int(breaks.hour[b])
+    ahead = (hour - moment // HOUR_MS + 12) % 24 - 12
     return Request(
-        int(b), int(breaks.moment[b]), int(breaks.user[b]), int(breaks.country[b]), int(breaks.age[b]), int(breaks.context[b]),
-        int(breaks.hour[b]), int(breaks.rating[b]), int(breaks.consent[b]), int(breaks.slots[b]),
+        (moment + ahead * HOUR_MS) // DAY_MS, moment, int(breaks.user[b]), int(breaks.country[b]), int(breaks.age[b]),
+        int(breaks.context[b]), hour, int(breaks.rating[b]), int(breaks.consent[b]), int(breaks.slots[b]),
     )  # fmt: skip

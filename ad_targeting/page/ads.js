@@ -23,11 +23,9 @@ function say(message, stale = false) {
 
 async function showFrontier() {
   frontier = await call("frontier");
-  const { points, fill_all: all } = frontier;
-  const better = points.filter((point) => point.revenue_micros > all.revenue_micros && point.retention > all.retention);
-  const best = (better.length ? better : points).reduce((a, b) => (b.revenue_micros > a.revenue_micros ? b : a));
+  const { points, beats_fill_all: best } = frontier;
   $("kappa").max = points.length - 1;
-  $("kappa").value = points.indexOf(best); // the most revenue among what beats «fill every slot» on both axes
+  $("kappa").value = points.findIndex((point) => point.kappa === best?.kappa); // none beats it on both axes: the first
   drawFrontier();
 }
 

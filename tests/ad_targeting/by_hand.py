@@ -31,7 +31,7 @@ def rule(number=1, **changes):
 def request(**changes):
     """A grown-up listener in Sweden at noon, who consents, with two slots of rock to fill."""
     plain = {
-        "break_id": 1,
+        "day": DEMO_NOW // (24 * HOUR_MS),
         "moment": DEMO_NOW + 12 * HOUR_MS,
         "user": 7,
         "country": CODES.index("SE"),
@@ -63,7 +63,7 @@ rules = st.builds(
 )
 requests = st.builds(
     Request,
-    break_id=st.integers(0, 9),
+    day=st.just(DEMO_NOW // (24 * HOUR_MS)),
     moment=st.integers(DEMO_NOW - 3 * HOUR_MS, DEMO_NOW + 3 * HOUR_MS),
     user=st.integers(0, 3),
     country=st.integers(-1, len(CODES) - 1),

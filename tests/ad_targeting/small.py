@@ -25,7 +25,8 @@ def small_policy(market):
     learnt = model.fit(early, late, market.campaigns)
     churn = np.append(rng.gamma(2, 4_000, 50), 5_000)
     day = np.array([DEMO_NOW])
-    return Policy(market.campaigns, rng.random(CAMPAIGNS) * 0.6, np.array([2_000.0, 1.0]), churn, day, learnt)
+    shadow, source = rng.random(CAMPAIGNS) * 0.6, np.array([1, SLOTS, CAMPAIGNS])
+    return Policy(market.campaigns, shadow, np.array([2_000.0, 1.0]), churn, day, learnt, source, np.linspace(0, 1, 97))
 
 
 def publish_small(home, market):
@@ -37,5 +38,10 @@ def publish_small(home, market):
     points = [{"kappa": k / 4, "revenue_micros": 10**9 - k * k * 10**6, "retention": 0.7 + k / 100} for k in range(9)]
     cap = [{"kappa": k, "revenue_micros": 8 * 10**8 - k * 10**8, "retention": 0.7 + k / 50} for k in range(4)]
     fill_all = {"revenue_micros": 9 * 10**8, "retention": 0.7}
-    frontier = {"points": points, "fill_all": fill_all, "policies": {"ads-per-hour cap": cap}}
+    frontier = {
+        "points": points,
+        "fill_all": fill_all,
+        "beats_fill_all": points[1],
+        "policies": {"ads-per-hour cap": cap},
+    }
     (home / "ad_targeting" / "frontier.json").write_text(json.dumps(frontier))

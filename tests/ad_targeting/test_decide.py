@@ -15,8 +15,8 @@ from ad_targeting.decide import TOP, Decider, read_record
 from ad_targeting.filters import reason
 from ad_targeting.model import CROSSED, MAINS, START, VALUES, codes_of, cross, unroll
 from ad_targeting.policy import digest, load, save
-from ad_targeting.records import ADULT, ALL_AGES, SENSITIVE, Reason, Request
-from ad_targeting.world import make_log
+from ad_targeting.records import ADULT, ALL_AGES, SENSITIVE, Reason
+from ad_targeting.world import make_log, request_of
 from shared.errors import BadInput, NotFound
 from shared.world.ads import CATEGORIES
 from tests.ad_targeting.by_hand import HOUR_MS, request
@@ -28,8 +28,8 @@ PLENTY = np.iinfo(np.int64).max
 def requests_of(market, day=0):
     """Every break of a day, as requests."""
     breaks = make_log(market, day).breaks
-    for number, row in enumerate(zip(*(column.tolist() for column in breaks[:-1]), strict=True)):
-        yield Request(number, *row)
+    for row in range(breaks.moment.size):
+        yield request_of(breaks, row)
 
 
 def plenty(decider):
@@ -178,8 +178,8 @@ def test_every_reason_is_given(market, decider):
     found, left = Counter(), plenty(decider)
     left[:20] = 10_000
     campaigns = decider.policy.campaigns
-    for asked in list(requests_of(market))[:400]:
-        asked = asked._replace(moment=asked.moment + (400 * 24 * HOUR_MS if asked.break_id % 40 == 0 else 0))
+    for number, asked in enumerate(list(requests_of(market))[:400]):
+        asked = asked._replace(moment=asked.moment + (400 * 24 * HOUR_MS if number % 40 == 0 else 0))
         met = dict.fromkeys(range(20, 30), 9)
         line = decider.record("d", asked, met, left, decider.choose(asked, met, left))
         for ad, each in enumerate(decider.explain(read_record(line))):

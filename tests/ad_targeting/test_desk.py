@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ad_targeting.decide import Decider, read_record
-from ad_targeting.desk import Ask, Desk
+from ad_targeting.desk import Desk
 from ad_targeting.ledger import RESERVATION_MS, Ledger, Report
 from shared.errors import Conflict
 from tests.ad_targeting.by_hand import request
@@ -37,11 +37,11 @@ def desks(policy, tmp_path, clock):
 
 
 def ask(decision, user=7, slots=1):
-    return Ask(str(decision), request(user=user, slots=slots), DAY)
+    return str(decision), request(user=user, slots=slots, day=DAY)
 
 
 def played(desk, *asks):
-    return [[ad.campaign for ad in read_record(line).played] for line in desk.answer(asks)]
+    return [[campaign for campaign, _ in read_record(line).played] for line in desk.answer(asks)]
 
 
 def test_an_edited_budget_counts_for_the_next_decision_of_any_worker(desks):

@@ -7,19 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ad_targeting.records import (
-    ALL_AGES,
-    ALL_CONTEXTS,
-    ALL_COUNTRIES,
-    ALL_HOURS,
-    CATEGORIES,
-    Campaigns,
-    Reason,
-    Request,
-)
+from ad_targeting.records import ALL_AGES, ALL_COUNTRIES, Campaigns, Reason, Request
 from ad_targeting.rule import fits, offer
+from shared.world.ads import CATEGORIES, CONTEXTS
 
-OPEN = {"countries": ALL_COUNTRIES, "ages": ALL_AGES, "contexts": ALL_CONTEXTS, "hours": ALL_HOURS}
+CONTEXT_MASK, HOUR_MASK = np.uint64((1 << len(CONTEXTS)) - 1), np.uint64((1 << 24) - 1)
+OPEN = {"countries": ALL_COUNTRIES, "ages": ALL_AGES, "contexts": CONTEXT_MASK, "hours": HOUR_MASK}
 REQUEST = Request(0, 500, 3, 2, 3, 5, 20, 0, 1, 2)
 
 

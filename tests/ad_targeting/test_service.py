@@ -54,7 +54,7 @@ def reports(client, decision, *kinds, slot=0):
 
 
 def spent(client):
-    return sum(each["spent"] for each in client.get("/ad-targeting/campaigns").json()["campaigns"])
+    return client.get("/ad-targeting/pacing").json()["spent_micros"][-1]
 
 
 def test_a_break_is_decided_booked_played_and_paid_once(client):
@@ -108,8 +108,8 @@ def instead(client, **changes):
 
 
 def test_a_house_ad_where_no_campaign_may_play_or_pay(client, home):
-    for each in client.get("/ad-targeting/campaigns").json()["campaigns"]:
-        client.put(f"/ad-targeting/campaigns/{each['campaign']}/budget", json={"budget_micros": 0})
+    for each in client.get("/ad-targeting/pacing").json()["campaigns"]:
+        client.put(f"/ad-targeting/campaigns/{each['campaign_id']}/budget", json={"budget_micros": 0})
     assert instead(client) == "house ad"
     folder = home / "ad_targeting" / "policies"
     over = load(folder).campaigns._replace(ends=load(folder).campaigns.starts + 1)
@@ -180,7 +180,7 @@ def test_bad_requests_name_field_value_and_remedy(client):
 
 def test_before_a_demo_the_answer_says_what_to_do(tmp_path):
     with TestClient(build_app(Engines(Settings(home=tmp_path)), "ad_targeting")) as client:
-        for path in ("pacing", "frontier", "decisions", "campaigns"):
+        for path in ("pacing", "frontier", "decisions"):
             response = client.get(f"/ad-targeting/{path}")
             assert response.status_code == 404
             assert "liner ad-targeting demo" in response.json()["error"]

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from ad_targeting.commands import SCENARIOS
 from ad_targeting.pacing import MINUTES, Now, Pacer, minutes, rows, sample
 from ad_targeting.serve import Rule, coin, new_state, serve
-from ad_targeting.simulate import SCENARIOS, compare, play
+from ad_targeting.simulate import compare, play
 from tests.ad_targeting.days import best_of_break, no_floor, small_day
 
 

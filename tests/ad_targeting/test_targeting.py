@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from ad_targeting.ledger import MAX_MICROS
-from ad_targeting.records import ADULT, ALL_AGES, ALL_CONTEXTS, ALL_COUNTRIES, ALL_HOURS, Campaigns
+from ad_targeting.records import ADULT, ALL_AGES, ALL_COUNTRIES, Campaigns
 from ad_targeting.targeting import FIELDS, to_campaigns
 from shared.clock import DEMO_NOW
 from shared.errors import BadInput
+from shared.world.ads import CONTEXTS
 from shared.world.countries import CODES
 from shared.world.schema import AGE_BANDS
 from tests.ad_targeting.by_hand import TARGETS, rule
@@ -18,7 +19,7 @@ NUMBERS, NAMES = ([field for field in FIELDS if FIELDS[field][0] == kind] for ki
 def test_what_is_left_out_means_everybody():
     campaigns = to_campaigns([rule()])
     assert (campaigns.countries, campaigns.ages) == (ALL_COUNTRIES, ALL_AGES)
-    assert (campaigns.contexts, campaigns.hours) == (ALL_CONTEXTS, ALL_HOURS)
+    assert (campaigns.contexts, campaigns.hours) == ((1 << len(CONTEXTS)) - 1, (1 << 24) - 1)
 
 
 def test_lists_become_masks_in_the_order_of_the_full_lists():

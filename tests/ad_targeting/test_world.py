@@ -29,6 +29,18 @@ def test_candidates_are_those_that_fit_the_dearest_first():
         assert log.price[here].min(initial=1) >= 1
 
 
+@pytest.mark.parametrize(
+    ("utc_hour", "hour", "days"), [(12, 12, 0), (20, 5, 1), (3, 19, -1), (23, 0, 1), (0, 23, -1), (0, 11, 0)]
+)
+def test_a_request_knows_the_listeners_own_day(utc_hour, hour, days):
+    breaks = make_log(make_market(3, 2_000, 30), 0).breaks
+    moment = breaks.moment.copy()
+    moment[0] = DEMO_NOW + utc_hour * DAY_MS // 24
+    found = request_of(breaks._replace(moment=moment, hour=np.full(moment.size, hour, np.int8)), 0)
+    assert found.day - DEMO_NOW // DAY_MS == days
+    assert (found.moment, found.hour) == (moment[0], hour)
+
+
 def test_slots_and_moments_are_those_asked_for():
     breaks = make_log(make_market(3, 2_000, 30), 0).breaks
     assert 1_990 <= breaks.slots.sum() <= 2_000

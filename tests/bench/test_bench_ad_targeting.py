@@ -14,8 +14,10 @@ import pytest
 
 from ad_targeting import frontier as f
 from ad_targeting.bound import solve, spots
+from ad_targeting.commands import SCENARIOS
+from ad_targeting.contestants import contestants
 from ad_targeting.serve import Rule, new_state, serve
-from ad_targeting.simulate import SCENARIOS, compare, contestants, make_day, play
+from ad_targeting.simulate import compare, make_day, play
 
 SLOTS = {"tiny": 3_000, "small": 100_000, "full": 1_000_000}
 SEEDS = {"tiny": (1,), "small": (1, 2), "full": (1, 2, 3, 4, 5)}

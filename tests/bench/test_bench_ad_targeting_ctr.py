@@ -16,9 +16,10 @@ import pyarrow as pa
 import pytest
 
 from ad_targeting import calibration, columns
+from ad_targeting.calibration import logistic
 from ad_targeting.churn_worlds import report
 from ad_targeting.columns import Raw, encode, read
-from ad_targeting.ctr import fit_predict, linear, probability
+from ad_targeting.ctr import fit_predict, linear
 from ad_targeting.ctr_files import warm_up
 from ad_targeting.replay import POLICIES, Log, knapsack, replay
 from ad_targeting.replay_files import MICROS, read_log
@@ -105,11 +106,11 @@ def take(raw: Raw, rows: np.ndarray) -> Raw:
 
 
 def ours(train, test, size):
-    return fit_predict(*encode(train, test))[0]
+    return fit_predict(*encode(train, test))
 
 
 def hashed_logistic(train, test, size):
-    return probability(linear(*encode(train, test)))
+    return logistic(linear(*encode(train, test)))
 
 
 def frame(raw: Raw, train: Raw):

@@ -12,12 +12,10 @@ import pytest
 
 from ad_targeting import learn, model, trees
 from ad_targeting.decide import TOP, Decider, Tables
-from ad_targeting.desk import Ask, Desk
+from ad_targeting.desk import Desk
 from ad_targeting.ledger import Ledger
-from ad_targeting.live import local_day
 from ad_targeting.policy import Policy, digest
-from ad_targeting.records import Request
-from ad_targeting.world import make_log, make_market
+from ad_targeting.world import make_log, make_market, request_of
 from shared.clock import DEMO_NOW
 from tests.ad_targeting.test_decide import broken_rule
 
@@ -41,9 +39,10 @@ class Day:
         churn = np.array([breaks.churn.mean()])
         learnt = model.fit(early, late, market.campaigns)
         shadow = rng.random(len(market.campaigns.bid)) * 0.5
-        self.policy = Policy(market.campaigns, shadow, np.array([0.0, 1.0]), churn, np.array([DEMO_NOW]), learnt)
-        rows = zip(*(column.tolist() for column in breaks[:-1]), strict=True)
-        self.requests = [Request(number, *row) for number, row in enumerate(rows)]
+        terms, source = np.array([0.0, 1.0]), np.array([1, SLOTS[size], CAMPAIGNS[size]])
+        about = churn, np.array([DEMO_NOW]), learnt, source, np.linspace(0, 1, 97)
+        self.policy = Policy(market.campaigns, shadow, terms, *about)
+        self.requests = [request_of(breaks, row) for row in range(breaks.moment.size)]
 
     def decider(self):
         return Decider(self.policy, digest(self.policy))
@@ -110,11 +109,10 @@ def from_memory(day, path):
     ledger = Ledger(path, clock)
     ledger.set_budgets(dict(zip(day.campaigns.campaign_id.tolist(), day.campaigns.budget.tolist(), strict=True)))
     desk, left, met = Desk(day.decider(), ledger), day.campaigns.budget.copy(), {}
-    asks = {request.break_id: Ask(str(request.break_id), request, local_day(request)) for request in day.requests}
 
     def decide(request):
         mine = met.setdefault(request.user, {})
-        for charge in desk.decide(asks[request.break_id], mine, left).charges:
+        for charge in desk.decide("break-1", request, mine, left).charges:
             ad = desk._index[charge.campaign]
             mine[ad] = mine.get(ad, 0) + 1
 
@@ -161,7 +159,7 @@ def test_book(benchmark, day, bench_size, contestant, tmp_path):
     ledger.set_budgets(dict(zip(day.campaigns.campaign_id.tolist(), day.campaigns.budget.tolist(), strict=True)))
     desk = Desk(day.decider(), ledger)
     count = min(DECISIONS[bench_size], 40 * together)
-    asks = [Ask(str(r.break_id), r, local_day(r)) for r in day.requests[:count]]
+    asks = [(str(number), request) for number, request in enumerate(day.requests[:count])]
     batches = [asks[at : at + together] for at in range(0, count, together)]
     benchmark.group = "ad-book"
     began = time.perf_counter()

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from pydantic import ValidationError
 
-from ad_targeting.ask import EPOCH_DAY, BreakRequest, to_ask
+from ad_targeting.service import EPOCH_DAY, BreakRequest, to_request
 from shared.clock import DEMO_NOW, to_ms
 from shared.errors import BadInput
 from shared.world.countries import CODES
@@ -14,22 +14,22 @@ PLAIN = {"user": 7, "context": "rock", "slots": 2}
 
 
 def asked(now=DEMO_NOW, **changes):
-    return to_ask(BreakRequest(**(PLAIN | changes)), "d", now)
+    return to_request(BreakRequest(**(PLAIN | changes)), now)
 
 
 def local(moment, **changes):
     """(local date, local hour) of a request at a UTC moment."""
     ms = to_ms(datetime.fromisoformat(moment).replace(tzinfo=UTC))
-    ask = asked(ms, **changes)
-    return date.fromordinal(ask.day + EPOCH_DAY).isoformat(), ask.request.hour
+    request = asked(ms, **changes)
+    return date.fromordinal(request.day + EPOCH_DAY).isoformat(), request.hour
 
 
 def test_what_is_missing_is_read_in_the_listeners_favour():
-    request = asked().request
+    request = asked()
     assert (request.country, request.age, request.consent) == (-1, -1, 0)
     assert request.rating == 2  # nobody said that it is harmless
-    assert asked(country="ZZ").request.country == -1
-    assert asked(country="SE").request.country == CODES.index("SE")
+    assert asked(country="ZZ").country == -1
+    assert asked(country="SE").country == CODES.index("SE")
 
 
 def test_hours_and_days_are_the_listeners():

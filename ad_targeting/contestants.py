@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ad_targeting.pacing import MINUTES, Floats, Now, Pacer, Policy, minutes, shares
-from ad_targeting.records import Log
+from ad_targeting.pacing import Now, Pacer, Policy, curve, minutes
+from ad_targeting.records import Floats, Log
 
 PID_GAIN, PID_MEMORY, DESCENT_COLD, DESCENT_WARM = 4.0, 0.3, 6.0, 1.5
 
@@ -17,7 +17,8 @@ PID_GAIN, PID_MEMORY, DESCENT_COLD, DESCENT_WARM = 4.0, 0.3, 6.0, 1.5
 def contestants(yesterday: Log, shadow: Floats, group: Any, floor: Floats, seed: int) -> dict[str, Policy]:
     """Policies by name, each fresh for one day; shadow is yesterday's dual, the rest as in `pacing.Pacer`."""
     ads = shadow.size
-    plan = supply_curve(yesterday, ads)
+    minute = np.repeat(minutes(yesterday.breaks.moment), np.diff(yesterday.first))
+    plan = curve(minute, yesterday.ad, None, ads)
     everyone = np.ones(ads)
     return {
         "greedy": lambda _: (np.zeros(ads), everyone),
@@ -35,12 +36,6 @@ def pacing(pacer: Pacer) -> Policy:
     """Its prices, at which everyone takes part."""
     everyone = np.ones(pacer.shadow.size)
     return lambda now: (pacer.prices(now), everyone)
-
-
-def supply_curve(log: Log, ads: int) -> Floats:
-    """float64[MINUTES + 1, ads]: share of an ad's breaks that had come by each minute; even where it had none."""
-    minute = np.repeat(minutes(log.breaks.moment) + 1, np.diff(log.first))
-    return shares(np.bincount(minute * ads + log.ad, minlength=(MINUTES + 1) * ads).reshape(MINUTES + 1, ads))
 
 
 def throttling(plan: Floats) -> Policy:
