@@ -1,92 +1,67 @@
 """Fill the queue again: after a skip, a veto, a join or a leave, from what the members brought. No retrieval, no I/O, no clock.
 
 Hard constraints first, then everybody's liking on one scale, then the greedy; each pick says whom it serves and what it gives to each.
+The reducer knows no vectors; here a `State` and its members' pools become the room's op `Refill`.
 What stands in the queue already counts as heard, so a refill goes on where the queue ends.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jam_recs import constraints
+from jam_recs import records as r
 from jam_recs.catalogue import Catalogue, Float32, Rows
 from jam_recs.constraints import ARTIST_WINDOW, Rules
 from jam_recs.pool import POOL, Pool, in_turns, nearness, products
-from jam_recs.rerank import ALPHA, DECAY, EPSILON, FLOW, greedy, levels
+from jam_recs.rerank import DECAY, EPSILON, FLOW, greedy, levels
+from jam_recs.state import explicit_allowed
 
+Pools = dict[int, Pool]  # by user id; one of every present member
 MEMORY, SKIPS = 120, 48  # tracks that levels and skips are remembered for: DECAY^120 is .002, DECAY^48 .09
 SKIP_EARLY, SKIP_LATE = 1.0, 0.5  # what a skip takes from the track's own liking, in the first 30 s and later
+EARLY_MS = 30_000
 
 
-class Listener(NamedTuple):
-    """A present member, as far as recommending needs him."""
+def refill(catalogue: Catalogue, pools: Pools, state: r.State, want: int, flow_cost: float = FLOW) -> r.Refill:
+    """The room's op: up to `want` picks behind `state.queue`, which holds what stays. With nobody present there are none.
 
-    member_id: int
-    pool: Pool
-    minor: bool = False
-    market: str = ""
-    vetoed_artists: frozenset[int] = frozenset()
-    vetoed_tracks: frozenset[int] = frozenset()
-    joined: int = 0  # tracks of the session's history before he (last) came
-
-
-class Skip(NamedTuple):
-    """Who skipped what."""
-
-    member_id: int
-    track_id: int
-    at: int  # index in the history
-    early: bool  # within the first 30 s
-
-
-class Session(NamedTuple):
-    """What a refill looks at."""
-
-    members: tuple[Listener, ...]  # present ones only
-    history: tuple[int, ...] = ()  # track ids played, skipped or playing, oldest first
-    queue: tuple[int, ...] = ()  # track ids that stay ahead of the new picks
-    skips: tuple[Skip, ...] = ()
-    explicit: bool = True  # False: the host's filter is on
-
-
-class Pick(NamedTuple):
-    """One recommended track."""
-
-    track_id: int
-    served: int  # the member with the largest part of the gain
-    shares: tuple[tuple[int, float], ...]  # (member, liking): 1 is as good as this member's ideal queue
-
-
-class Refill(NamedTuple):
-    """Picks in playing order; `exhausted` says that the constraints left fewer than wanted."""
-
-    picks: tuple[Pick, ...]
-    exhausted: bool
-    levels: dict[int, float]  # member → what he has had lately, in likings, before the picks
-
-
-def refill(catalogue: Catalogue, session: Session, want: int, alpha: float = ALPHA, flow_cost: float = FLOW) -> Refill:
-    """Up to `want` picks behind the queue. With nobody present there are none."""
-    rules = rules_of(session)
-    pools = [member.pool for member in session.members]
-    rows = allowed_rows(catalogue, in_turns(pools, len(catalogue.track_ids)), rules)
-    front = _front(catalogue, session)
-    liking = likings(catalogue, session, rows)
-    level = level_now(catalogue, session)
+    `exhausted` says that the constraints left fewer than wanted.
+    """
+    members = listeners(state)
+    brought = [pools[member.profile.user_id] for member in members]
+    rows = allowed_rows(catalogue, in_turns(brought, len(catalogue.track_ids)), rules_of(state))
+    front = _front(catalogue, state)
+    liking = likings(catalogue, pools, state, rows)
+    level = level_now(catalogue, pools, state)
     chosen, served = greedy(
-        liking, level, alpha, catalogue.artist[rows].astype(np.int64), catalogue.recording[rows].astype(np.int64),
-        catalogue.artist[front[1 - ARTIST_WINDOW :]].astype(np.int64), catalogue.flow[rows],
-        catalogue.flow[front[-1]] if len(front) else np.full(2, np.nan, np.float32), flow_cost,
-        want if pools else 0, DECAY, EPSILON,
+        liking, level, state.rights.alpha_tenths / 10, catalogue.artist[rows].astype(np.int64),
+        catalogue.recording[rows].astype(np.int64), catalogue.artist[front[1 - ARTIST_WINDOW :]].astype(np.int64),
+        catalogue.flow[rows], catalogue.flow[front[-1]] if len(front) else np.full(2, np.nan, np.float32), flow_cost,
+        want if members else 0, DECAY, EPSILON,
     )  # fmt: skip
-    members = [member.member_id for member in session.members]
     tracks, shares = catalogue.track_ids[rows[chosen]].tolist(), liking[:, chosen].T.tolist()
-    picks = (
-        Pick(track, members[whom], tuple(zip(members, given, strict=True)))
+    picks = tuple(
+        r.Pick(catalogue.track(track), members[whom].member, _thousandths(members, given))
         for track, whom, given in zip(tracks, served.tolist(), shares, strict=True)
     )
-    return Refill(tuple(picks), len(chosen) < want, dict(zip(members, level.tolist(), strict=True)))
+    exhausted = bool(members) and len(picks) < want
+    return r.Refill(state.version, picks, (), _thousandths(members, level.tolist()), exhausted)
+
+
+def listeners(state: r.State) -> list[r.Member]:
+    """The present members, in the order of all arrays here."""
+    return sorted(state.present, key=lambda member: member.member)
+
+
+def _thousandths(members: list[r.Member], values: list[float]) -> tuple[r.Share, ...]:
+    """Likings as whole numbers: the log and the room hold no floats."""
+    return tuple((member.member, round(value * 1000)) for member, value in zip(members, values, strict=True))
+
+
+def session(state: r.State) -> tuple[int, ...]:
+    """Track ids played, playing and standing in the queue, oldest first."""
+    played = (*state.played, state.now) if state.now else state.played
+    return tuple(one.item.track.track_id for one in played) + tuple(item.track.track_id for item in state.queue)
 
 
 def allowed_rows(catalogue: Catalogue, offered: Rows, rules: Rules) -> Rows:
@@ -98,14 +73,14 @@ def allowed_rows(catalogue: Catalogue, offered: Rows, rules: Rules) -> Rows:
     return np.sort(allowed)
 
 
-def rules_of(session: Session) -> Rules:
+def rules_of(state: r.State) -> Rules:
     """The hard constraints of all present members together."""
     return Rules(
-        frozenset().union(*(member.vetoed_artists for member in session.members)),
-        frozenset().union(*(member.vetoed_tracks for member in session.members)),
-        session.explicit and not any(member.minor for member in session.members),
-        session.history + session.queue,
-        frozenset(member.market for member in session.members if member.market),
+        frozenset().union(*(member.profile.vetoed_artists for member in state.present)),
+        frozenset().union(*(member.disliked for member in state.present)),
+        explicit_allowed(state),
+        session(state),
+        frozenset(member.profile.market for member in state.present if member.profile.market),
     )
 
 
@@ -118,46 +93,51 @@ def share_of_ideal(scores: Float32, ideal: Float32) -> Float32:
     return share
 
 
-def likings(catalogue: Catalogue, session: Session, rows: Rows) -> Float32:
-    """float32[members, rows]: shares of each member's ideal, less what their own skips took."""
-    if not session.members:
+def tastes(catalogue: Catalogue, pools: Pools, state: r.State, rows: Rows) -> Float32:
+    """float32[members, rows]: shares of each member's ideal."""
+    brought = [pools[member.profile.user_id] for member in listeners(state)]
+    if not brought:
         return np.zeros((0, len(rows)), np.float32)
-    tastes = np.stack([member.pool.vector for member in session.members])  # [members, factors]
-    ideals = np.array([[member.pool.ideal] for member in session.members], np.float32)
-    liking = share_of_ideal(products(tastes, catalogue.vectors, rows), ideals)
-    place, newest = _places(session), len(session.history) - 1
-    skips = [skip for skip in session.skips if skip.member_id in place and newest - skip.at < SKIPS]
-    skipped = catalogue.rows([skip.track_id for skip in skips])
+    ideals = np.array([[pool.ideal] for pool in brought], np.float32)
+    return share_of_ideal(products(np.stack([pool.vector for pool in brought]), catalogue.vectors, rows), ideals)
+
+
+def likings(catalogue: Catalogue, pools: Pools, state: r.State, rows: Rows) -> Float32:
+    """float32[members, rows]: tastes, less what their own skips took."""
+    liking = tastes(catalogue, pools, state, rows)
+    newest = len(state.played) - (state.now is None)
+    skips = [(whom, at) for whom, at in _skips(state) if newest - at < SKIPS]
+    skipped = catalogue.rows([state.played[at].item.track.track_id for _, at in skips])
     near = nearness(catalogue.vectors, rows, skipped) * (skipped >= 0)[:, None]
-    for skip, close in zip(skips, near, strict=True):
-        strength = (SKIP_EARLY if skip.early else SKIP_LATE) * DECAY ** (newest - skip.at)
-        liking[place[skip.member_id]] *= 1 - np.float32(strength) * close
+    for (whom, at), close in zip(skips, near, strict=True):
+        early = state.played[at].ended_ms - state.played[at].started_ms < EARLY_MS
+        strength = (SKIP_EARLY if early else SKIP_LATE) * DECAY ** (newest - at)
+        liking[whom] *= 1 - np.float32(strength) * close
     return liking
 
 
-def _places(session: Session) -> dict[int, int]:
-    """The row of each member."""
-    return {member.member_id: index for index, member in enumerate(session.members)}
+def _skips(state: r.State) -> list[tuple[int, int]]:
+    """(row of the member, index in `played`) of what present members skipped, oldest first."""
+    place = {member.member: row for row, member in enumerate(listeners(state))}
+    return [(place[one.skipped_by], at) for at, one in enumerate(state.played) if one.skipped_by in place]
 
 
-def level_now(catalogue: Catalogue, session: Session) -> NDArray[np.float64]:
+def level_now(catalogue: Catalogue, pools: Pools, state: r.State) -> NDArray[np.float64]:
     """float64[members]: what each has had lately, the queue included. A track that a member skipped gave him nothing."""
-    heard = session.history + session.queue
-    first = max(0, len(heard) - MEMORY)
-    rows = catalogue.rows(heard[first:])
-    liking = likings(catalogue, session._replace(skips=()), np.maximum(rows, 0))
+    tracks = session(state)
+    first = max(0, len(tracks) - MEMORY)
+    rows = catalogue.rows(tracks[first:])
+    liking = tastes(catalogue, pools, state, np.maximum(rows, 0))
     liking[:, rows < 0] = 0
-    place = _places(session)
-    for skip in session.skips:
-        if skip.member_id in place and skip.at >= first:
-            liking[place[skip.member_id], skip.at - first] = 0
-    level: NDArray[np.float64] = levels(
-        liking, np.array([member.joined - first for member in session.members], np.int64)
-    )
+    for whom, at in _skips(state):
+        if at >= first:
+            liking[whom, at - first] = 0
+    joined = np.array([member.joined_played - first for member in listeners(state)], np.int64)
+    level: NDArray[np.float64] = levels(liking, joined)
     return level
 
 
-def _front(catalogue: Catalogue, session: Session) -> Rows:
+def _front(catalogue: Catalogue, state: r.State) -> Rows:
     """Rows of the known tracks that stand in front, at most a window of them, oldest first."""
-    rows = catalogue.rows((session.history + session.queue)[-ARTIST_WINDOW:])
+    rows = catalogue.rows(session(state)[-ARTIST_WINDOW:])
     return rows[rows >= 0]

@@ -17,9 +17,10 @@ from jam_recs import fairness
 from jam_recs.catalogue import Catalogue
 from jam_recs.groups import evaluate_groups
 from jam_recs.pool import POOL, join
-from jam_recs.refill import Listener, Session, Skip, refill
+from jam_recs.refill import refill
 from jam_recs.strategies import STRATEGIES, queue
 from shared.threads import cores
+from tests.jam_recs.rooms import guest, party, pools, shown
 
 TRACKS = {"tiny": 20_000, "small": 1_000_000, "full": 1_000_000}
 CALLS = {"tiny": 8, "small": 200, "full": 1_000}
@@ -39,6 +40,7 @@ def catalogue(tracks: int) -> Catalogue:
         (rng.zipf(1.3, tracks) % (tracks // 10)).astype(np.int32), np.arange(tracks, dtype=np.int32),
         rng.random(tracks) < 0.1, rng.standard_normal((tracks, 2), np.float32), np.zeros(tracks, np.uint64), (),
         np.arange(64, dtype=np.int32), rng.standard_normal((64, FACTORS), np.float32) * spectrum,
+        shown(tracks),
     )  # fmt: skip
 
 
@@ -106,19 +108,23 @@ def test_join(measure, benchmark, bench_size, contestant):
 @pytest.mark.parametrize("members", [8, 32])
 def test_refill(measure, benchmark, bench_size, members):
     known = catalogue(TRACKS[bench_size])
-    listeners = tuple(Listener(one, join(known, known.users[one])) for one in range(members))
-    history = tuple(range(0, 300, 10))
-    room = Session(listeners, history, (5, 7), (Skip(1, 290, 29, True), Skip(2, 150, 15, False)), explicit=False)
-    found = measure("jam-refill", lambda: refill(known, room, WANT), ())
+    brought, listeners = pools(known), tuple(guest(user) for user in range(members))
+    skips = {29: (2, 10_000), 15: (3, 60_000)}
+    room = party(*listeners, history=range(0, 300, 10), queue=(5, 7), skips=skips, explicit=False)
+    found = measure("jam-refill", lambda: refill(known, brought, room, WANT), ())
     assert len(found.picks) == WANT
-    p50, p99 = percentiles(lambda _: refill(known, room, WANT), CALLS[bench_size])
+    p50, p99 = percentiles(lambda _: refill(known, brought, room, WANT), CALLS[bench_size])
     picks = violations = 0
     rng = np.random.default_rng(0)
     while picks < PICKS[bench_size] * (8 / members) ** 2:
         vetoed = frozenset(known.artist[rng.integers(0, len(known.artist), 30)].tolist())
         heard = tuple(rng.integers(0, len(known.track_ids), 40).tolist())
-        changed = room._replace(members=(*listeners[:-1], listeners[-1]._replace(vetoed_artists=vetoed)), history=heard)
-        rows = np.array([pick.track_id for pick in refill(known, changed, WANT, float(rng.integers(0, 7))).picks])
+        picky = guest(members - 1, vetoed_artists=tuple(vetoed))
+        alpha_tenths = int(rng.integers(0, 7)) * 10
+        changed = party(
+            *listeners[:-1], picky, history=heard, queue=(5, 7), skips=skips, explicit=False, alpha_tenths=alpha_tenths
+        )
+        rows = np.array([pick.track.track_id for pick in refill(known, brought, changed, WANT).picks])
         picks += len(rows)
         violations += int(
             np.isin(known.artist[rows], list(vetoed)).sum() + np.isin(rows, heard).sum() + known.explicit[rows].sum()

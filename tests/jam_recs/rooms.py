@@ -1,10 +1,13 @@
-"""A small catalogue and sessions for the tests of recommending."""
+"""A small catalogue and rooms for the tests of recommending."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 
+from jam_recs import records as r
 from jam_recs.catalogue import Catalogue
-from jam_recs.pool import join
-from jam_recs.refill import Listener, Session
+from jam_recs.pool import Pool, join
 
 MARKETS = ("DE", "SE")
 
@@ -27,14 +30,38 @@ def catalogue(tracks: int = 60, factors: int = 4, artists: int = 12, seed: int =
         MARKETS,
         np.arange(5, dtype=np.int32),
         rng.standard_normal((5, factors)).astype(np.float32),
+        shown(tracks),
     )
 
 
-def listener(known: Catalogue, member: int, **fields: object) -> Listener:
-    """A member with the taste of user `member`, whose pool holds every track."""
-    return Listener(member, join(known, known.listener(member)), **fields)
+def shown(tracks: int) -> pa.Table:
+    """What people would see of the tracks."""
+    return pa.table(
+        {"title": pa.repeat("T", tracks), "artist": pa.repeat("A", tracks), "duration_ms": pa.repeat(200_000, tracks)}
+    )
 
 
-def session(known: Catalogue, members: int = 3, **fields: object) -> Session:
-    """Members 0, 1, 2 …"""
-    return Session(tuple(listener(known, member) for member in range(members)), **fields)
+def guest(user: int, joined: int = 0, disliked: tuple[int, ...] = (), **profile: object) -> r.Member:
+    """Member `user` + 1, with the taste of that user."""
+    brought = r.Profile(f"Guest {user}", user, **profile)
+    return r.Member(user + 1, brought, 0, user + 1, joined, disliked=disliked)
+
+
+def pools(known: Catalogue) -> dict[int, Pool]:
+    """Of every user; a small catalogue stands whole in each."""
+    return {int(user): join(known, known.listener(int(user))) for user in known.user_ids}
+
+
+def party(
+    *members: r.Member, history: Sequence[int] = (), queue: Sequence[int] = (), skips: Mapping[int, tuple[int, int]] | None = None,
+    explicit: bool = True, alpha_tenths: int = 30,
+) -> r.State:  # fmt: skip
+    """A room in which nothing plays; `skips`: index in the history → (member, ms after its beginning)."""
+    played = tuple(
+        r.Played(r.Item(at + 1, r.Track(track, "")), 0, *reversed((skips or {}).get(at, (0, 200_000))))
+        for at, track in enumerate(history)
+    )
+    items = tuple(r.Item(len(history) + at + 1, r.Track(track, "")) for at, track in enumerate(queue))
+    rights = r.Rights(explicit=explicit, alpha_tenths=alpha_tenths)
+    everybody = {member.member: member for member in members}
+    return r.State("party", 1, 1, 1, rights, everybody, items, None, played, len(played) + len(items), len(members))
