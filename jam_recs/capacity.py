@@ -32,7 +32,7 @@ def estimate(a: Assumptions) -> list[Line]:
     wishes = sockets * a.wishes / 60
     events = wishes + 2 * a.rooms / a.song
     joins = sockets / (a.stay * 60)
-    refills = joins * 2 + a.rooms / a.song + wishes / 10
+    refills = joins * 2 + a.rooms / a.song + wishes
     fan_out = events * a.members / a.deliveries
     recommending = (refills * a.refill_ms + joins * a.join_ms) / 1e3
     machines = -(-(fan_out + recommending) / a.utilisation // a.cores)
@@ -44,7 +44,7 @@ def estimate(a: Assumptions) -> list[Line]:
         Line("deliveries a second", events * a.members, "/s", "events × members: everybody is told everything"),
         Line("written to logs a day", events * a.record * 86_400, "B", "events × bytes × seconds; kept: one state a live room"),
         Line("joins a second", joins, "/s", "sockets / stay"),
-        Line("refills a second", refills, "/s", "a join, a leave, a track, every tenth wish"),
+        Line("refills a second", refills, "/s", "a join, a leave, a track, a wish; fewer where one still runs"),
         Line("cores for fan-out", fan_out, "cores", "deliveries / what a core delivers"),
         Line("cores for recommending", recommending, "cores", "refills and joins × their milliseconds"),
         Line("machines", machines, "", "both / utilisation / cores"),

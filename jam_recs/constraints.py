@@ -34,17 +34,22 @@ def broken(catalogue: Catalogue, rows: Rows, rules: Rules) -> Bits:
     """uint8[rows]: the constraints that each track breaks, 0 where it may be played."""
     bits = np.zeros(len(rows), np.uint8)
     bits[np.isin(catalogue.artist[rows], _ids(rules.vetoed_artists))] |= VETO
-    bits[np.isin(catalogue.track_ids[rows], _ids(rules.vetoed_tracks))] |= VETO
+    bits[_of_one(catalogue, rows, tuple(rules.vetoed_tracks))] |= VETO
     if not rules.explicit:
         bits[catalogue.explicit[rows]] |= EXPLICIT
-    heard = catalogue.rows(rules.heard)
-    bits[np.isin(catalogue.recording[rows], catalogue.recording[heard[heard >= 0]])] |= REPEAT
+    bits[_of_one(catalogue, rows, rules.heard)] |= REPEAT
     mask = np.uint64(0)
     for place, market in enumerate(catalogue.markets):
         if market in rules.markets:
             mask |= np.uint64(1) << np.uint64(place)
     bits[(catalogue.closed[rows] & mask) != 0] |= MARKET
     return bits
+
+
+def _of_one(catalogue: Catalogue, rows: Rows, tracks: tuple[int, ...]) -> NDArray[np.bool_]:
+    """bool[rows]: the same recording as one of `tracks`, under whatever id. Tracks that the catalogue does not know are nothing."""
+    known = catalogue.rows(tracks)
+    return np.isin(catalogue.recording[rows], catalogue.recording[known[known >= 0]])
 
 
 def _ids(values: Iterable[int]) -> NDArray[np.int64]:

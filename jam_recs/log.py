@@ -50,7 +50,7 @@ class Record(NamedTuple):
 
 
 class Recovered(Struct):
-    """What a log holds: the rooms at their last op, and the events since their last snapshot are for the caller to derive."""
+    """What a log holds: the rooms at their last snapshots, and the ops since, for the caller to apply."""
 
     rooms: dict[str, State] = field(default_factory=dict)
     """At the last snapshot; empty rooms where there is none."""
@@ -257,9 +257,14 @@ def replay(path: Path) -> tuple[dict[str, State], int, int]:
 
 
 def history(path: Path, room: str) -> Iterator[tuple[Op, State]]:
-    """One room's ops, rejected ones too, each with the state after it; what a server writes meanwhile may or may not be there."""
+    """One room's ops, rejected ones too, each with the state after it; what a server writes meanwhile may or may not be there.
+
+    A log that was compacted begins with a snapshot of the room instead of its first ops.
+    """
     state = empty(room)
     for record in records(path):
+        if record.kind == "S" and (kept := _states.decode(record.payload)).room == room:
+            state = kept
         if record.kind == "O" and (op := _ops.decode(record.payload)).room == room:
             state, _ = apply(state, op)
             yield op, state

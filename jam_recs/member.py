@@ -11,13 +11,15 @@ from typing import Any
 
 from msgspec import json
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from jam_recs.follow import Gap, follow, read_frame
 from jam_recs.records import Event, Rejection, View
 
 AGAIN_S = 0.05
 BEAT_S = 5.0
+FINAL = (4403, 4410)
+"""Codes with which the server closes for good: no right to be here, or kicked or seated elsewhere."""
 UNANSWERED = ("log_full", "slow_down", "not_here")
 """Refusals that are no answers: send it again."""
 BEAT, RESET, RESYNC = '{"type":"beat"}', '{"type":"reset"}', '{"type":"resync"}'
@@ -44,6 +46,10 @@ class Guest:
     def start(self) -> None:
         """Come in, on the running loop."""
         self._tasks = [asyncio.create_task(self._stay()), asyncio.create_task(self._beat())]
+
+    async def stayed(self) -> None:
+        """Wait until the server has closed for good."""
+        await self._tasks[0]
 
     async def stop(self) -> None:
         """Let the connection go; the lease ends by itself."""
@@ -75,7 +81,11 @@ class Guest:
         while True:
             with suppress(OSError, WebSocketException, Gap, TimeoutError):
                 async with connect(self._url, compression=None, ping_interval=None, max_size=2**22) as socket:
-                    await self._attend(socket)
+                    try:
+                        await self._attend(socket)
+                    except ConnectionClosed as closed:
+                        if closed.rcvd and closed.rcvd.code in FINAL:
+                            return
             self._socket = None
             await asyncio.sleep(AGAIN_S)
 

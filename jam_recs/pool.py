@@ -29,7 +29,7 @@ class Pool(NamedTuple):
     ideal: float  # mean of the first IDEAL scores; > 0
 
 
-def join(catalogue: Catalogue, vector: Float32, size: int = POOL) -> Pool:
+def retrieve(catalogue: Catalogue, vector: Float32, size: int = POOL) -> Pool:
     """The member's pool: the `size` best of all rows that have a vector, by falling score, then rising row.
 
     A vector of zeros (nobody knows this person) gives every track the same score; callers hand in the mean listener instead.

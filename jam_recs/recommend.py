@@ -9,7 +9,7 @@ from msgspec import Struct, field, structs
 from jam_recs import records as r
 from jam_recs.catalogue import Catalogue, load_catalogue
 from jam_recs.constraints import Rules, broken
-from jam_recs.pool import join
+from jam_recs.pool import retrieve
 from jam_recs.refill import Pools, refill, rules_of
 from jam_recs.state import kept_by_refill
 from shared.lake import Lake
@@ -34,7 +34,7 @@ class Library(Struct, eq=False):
 
     def make_pool(self, user_id: int) -> None:
         """Retrieve for one listener; once, in a worker thread, for it reads the whole catalogue."""
-        pool = join(self.catalogue, self.catalogue.listener(user_id))
+        pool = retrieve(self.catalogue, self.catalogue.listener(user_id))
         while len(self.pools) >= MOST_POOLS:
             self.pools.pop(next(iter(self.pools)))
         self.pools[user_id] = pool

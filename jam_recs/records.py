@@ -106,7 +106,7 @@ class Member(Record, frozen=True, omit_defaults=True):
     joined_order: int
     """The how-manieth join of the room: the longest present has the lowest."""
     joined_played: int
-    """Tracks played before he came: his fairness account begins there, at the group's level."""
+    """Index in `played` of what came after him: his fairness account begins there, at the group's level."""
     present: bool = True
     kicked: bool = False
     disliked: tuple[int, ...] = ()
@@ -250,7 +250,7 @@ class Ended(Record, frozen=True, tag="ended"):
 
 
 class Lapse(Record, frozen=True, tag="lapse"):
-    """The room's op: a member's heartbeat has been missing for 15 s; the host's lease ends with it."""
+    """The room's op: nothing was heard of a member for 15 s, or 90 s at an open line; the host's lease ends with it."""
 
     member: int
 

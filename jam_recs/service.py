@@ -37,7 +37,7 @@ from shared.errors import LinerError, NotFound
 
 AUTH_S = 5.0
 DENIED, AWAY, OVER, LATER = 4403, 4408, 4410, 1013
-"""Why a connection ends: the first and the third are final, after the others a client comes back."""
+"""Why a connection ends: the first and the third are final (`member.py:FINAL`), after the others a client comes back."""
 CLOSE_S = 1.0
 """What a reader who has stalled is given to take the last frame."""
 MAX_SOCKETS = 4_096
@@ -270,7 +270,7 @@ def _heard(server: Server, room: Room, seat: Seat, bucket: Bucket, text: bytes) 
     seq = asked.seq if isinstance(asked, Ask) else 0
     refused = "malformed" if asked is None else ""
     try:
-        if not bucket.take(server.now_ms()):
+        if not bucket.take(server.monotonic_ms()):
             refused = "slow_down"
         elif isinstance(asked, Beat):
             seat.put(BEAT)

@@ -325,7 +325,11 @@ def _end(state: r.State, op: r.Op, item: int, skipped_by: int) -> r.State:
     if state.now is None or state.now.item.item != item:
         raise Refused("not_playing")
     ended = structs.replace(state.now, ended_ms=max(op.at_ms, state.now.started_ms), skipped_by=skipped_by)
-    return _play_next(state, op, (*state.played[1 - r.MAX_PLAYED :], ended))
+    if len(state.played) == r.MAX_PLAYED:  # the oldest is forgotten, so everybody came one track earlier
+        members = state.members.items()
+        earlier = {one: structs.replace(m, joined_played=max(0, m.joined_played - 1)) for one, m in members}
+        state = structs.replace(state, members=earlier, played=state.played[1:])
+    return _play_next(state, op, (*state.played, ended))
 
 
 def _play_next(state: r.State, op: r.Op, played: tuple[r.Played, ...]) -> r.State:

@@ -90,7 +90,7 @@ def _bytes(text: str) -> bytes:
 
 
 class Bucket:
-    """A token bucket: `rate` a second, `burst` at once. Time enters with each op, and never runs backwards here."""
+    """A token bucket: `rate` a second, `burst` at once. Time, a monotonic clock's, enters with each op."""
 
     def __init__(self, rate: int = RATE, burst: int = BURST) -> None:
         self._rate, self._burst = rate, burst

@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from jam_recs import fairness
 from jam_recs.catalogue import Catalogue
 from jam_recs.groups import evaluate_groups
-from jam_recs.pool import POOL, join
+from jam_recs.pool import POOL, retrieve
 from jam_recs.refill import refill
 from jam_recs.strategies import STRATEGIES, queue
 from shared.threads import cores
@@ -55,7 +55,7 @@ def percentiles(function, calls):
 
 
 def ours_join(known):
-    return lambda user: join(known, known.users[user]).rows
+    return lambda user: retrieve(known, known.users[user]).rows
 
 
 def numpy_join(known):

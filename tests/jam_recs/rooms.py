@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from jam_recs import records as r
 from jam_recs.catalogue import Catalogue
-from jam_recs.pool import Pool, join
+from jam_recs.pool import Pool, retrieve
 
 MARKETS = ("DE", "SE")
 
@@ -49,7 +49,7 @@ def guest(user: int, joined: int = 0, disliked: tuple[int, ...] = (), **profile:
 
 def pools(known: Catalogue) -> dict[int, Pool]:
     """Of every user; a small catalogue stands whole in each."""
-    return {int(user): join(known, known.listener(int(user))) for user in known.user_ids}
+    return {int(user): retrieve(known, known.listener(int(user))) for user in known.user_ids}
 
 
 def party(

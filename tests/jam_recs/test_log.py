@@ -148,6 +148,7 @@ def test_a_compacted_log_holds_the_same_rooms_and_goes_on(tmp_path, monkeypatch)
     log.close()
     states, ops, snapshots = replay(path)
     assert (state_hash(states["a"]), snapshots) == (state_hash(durable), 1)
+    assert state_hash(list(history(path, "a"))[-1][1]) == state_hash(durable)
     assert ops < 120
     log = Log(path)
     again = Rooms(log, log.recovered)

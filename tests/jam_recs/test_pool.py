@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jam_recs.pool import Pool, best, in_turns, join, products, score_all
+from jam_recs.pool import Pool, best, in_turns, products, retrieve, score_all
 from tests.jam_recs.rooms import catalogue
 
 
@@ -36,7 +36,7 @@ def test_scores_are_the_products():
 
 def test_a_pool_is_best_first_and_knows_what_an_ideal_queue_gives():
     known = catalogue()
-    pool = join(known, known.listener(1), size=30)
+    pool = retrieve(known, known.listener(1), size=30)
     scores = known.vectors @ known.listener(1)
     assert pool.rows.tolist() == np.argsort(-scores, kind="stable")[:30].tolist()
     assert pool.ideal == pytest.approx(np.maximum(np.sort(scores)[::-1][:24], 0).mean(), rel=1e-5)
@@ -45,9 +45,9 @@ def test_a_pool_is_best_first_and_knows_what_an_ideal_queue_gives():
 def test_tracks_without_a_vector_are_not_brought_and_a_pool_may_be_empty():
     known = catalogue()
     known.vectors[5:] = 0
-    assert set(join(known, known.listener(0)).rows) == {0, 1, 2, 3, 4}
+    assert set(retrieve(known, known.listener(0)).rows) == {0, 1, 2, 3, 4}
     known.vectors[:] = 0
-    nothing = join(known, known.listener(0))
+    nothing = retrieve(known, known.listener(0))
     assert len(nothing.rows) == 0
     assert nothing.ideal == 1
 
@@ -64,7 +64,7 @@ def test_an_unknown_listener_and_one_who_never_played_are_the_mean_listener():
 @pytest.mark.parametrize("vector", [np.full(4, np.nan), np.zeros(3), np.full(4, np.inf)])
 def test_a_vector_that_cannot_be_is_refused(vector):
     with pytest.raises(ValueError, match="expected finite"):
-        join(catalogue(), vector.astype(np.float32))
+        retrieve(catalogue(), vector.astype(np.float32))
 
 
 def test_turns_go_round_and_every_row_comes_once():

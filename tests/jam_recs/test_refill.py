@@ -104,6 +104,10 @@ def test_two_ids_of_one_recording_are_one_track():
     assert 90 not in ids(picked(party(*THREE, history=(80,), alpha_tenths=0), 40))
 
 
+def test_a_veto_is_of_the_recording_under_every_id():
+    assert 90 not in ids(picked(party(guest(0, disliked=(80,)), alpha_tenths=0), 40))
+
+
 def test_a_skip_takes_from_the_member_who_skipped_and_fades():
     rows, skip = np.arange(60), {1: (2, 10_000)}
     before = likings(KNOWN, POOLS, party(*THREE, history=(50, 100)), rows)

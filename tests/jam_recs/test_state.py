@@ -250,6 +250,19 @@ def test_bounds_of_a_room():
     assert party.do(2, r.Join(r.Profile("known"))).kind == "join"
 
 
+def test_whoever_came_late_in_a_very_long_party_is_not_a_newcomer_for_ever(monkeypatch):
+    monkeypatch.setattr(r, "MAX_PLAYED", 5)
+    party = Party()
+    for number in range(20):
+        if number == 7:
+            party.do(2, r.Join(r.Profile("late")))
+        party.do(1, r.Add(track(number)))
+        party.do(0, r.Ended(party.state.now.item.item))
+    played = [one.item.track.track_id for one in party.state.played]
+    assert played == [15, 16, 17, 18, 19]
+    assert [member.joined_played for member in party.state.members.values()] == [0, 0]
+
+
 def test_no_explicit_track_with_a_minor_in_the_room(party):
     party.do(2, r.Add(track(66, explicit=True)))
     assert 66 in party.tracks()
