@@ -38,7 +38,7 @@ test: setup setup-cluster  ## no server and no browser needed; one worker a core
 	$(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile --ignore=tests/bench -m "not browser and not tour"
 
 bench-test: setup setup-cluster  ## each benchmark once, tiny, for its own assertions
-	$(BIN)/pytest tests/bench -m "not browser and not tour"
+	$(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile tests/bench -m "not browser and not tour"
 
 browser-test: setup  ## the console's pages in a real Chromium
 	$(BIN)/pytest -m browser
