@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 
 from shared.errors import BadInput
 
@@ -45,9 +45,11 @@ class Belief:
         """prior: shared by all shows."""
         self.prior = prior
         width = len(prior.mean)
-        self._begun: list[int] = []  # the day of each cohort
-        self._counts: list[int] = []
-        self._sums: list[Float64] = []  # [w]
+        self._towards = prior.covariance.sum(axis=0)  # [w] covariance of the whole with each day
+        self._whole = float(prior.covariance.sum())
+        self._begun = np.zeros(0, np.int64)  # the day of each cohort
+        self._counts = np.zeros(0)
+        self._sums = np.zeros((0, width))
         self._products = np.zeros((0, width, width))  # Σ x xᵀ of each cohort
 
     def observe(self, traces: Float64, day: int) -> None:
@@ -58,11 +60,10 @@ class Belief:
         if traces.shape[1] != len(self.prior.mean):
             raise BadInput(f"traces of {traces.shape[1]} days; expected {len(self.prior.mean)}")
         if day not in self._begun:
-            self._begun.append(day)
-            self._counts.append(0)
-            self._sums.append(np.zeros(traces.shape[1]))
-            self._products = np.concatenate([self._products, np.zeros((1, traces.shape[1], traces.shape[1]))])
-        at = self._begun.index(day)
+            self._begun, self._counts = np.append(self._begun, day), np.append(self._counts, 0)
+            self._sums = np.pad(self._sums, ((0, 1), (0, 0)))
+            self._products = np.pad(self._products, ((0, 1), (0, 0), (0, 0)))
+        at = int(np.flatnonzero(self._begun == day)[0])
         self._counts[at] += len(traces)
         self._sums[at] += traces.sum(axis=0)
         self._products[at] += traces.T @ traces
@@ -74,25 +75,27 @@ class Belief:
         on both days.
         """
         mean, covariance, _ = self.prior
-        shown = np.arange(len(mean)) < (day - np.array(self._begun, np.int64))[:, None]  # [cohorts, w]
-        seen = np.array(self._counts, np.float64) @ shown if self._begun else np.zeros(len(mean))  # [w] listeners
+        shown = np.arange(len(mean)) < (day - self._begun)[:, None]  # [cohorts, w]
+        seen = self._counts @ shown  # [w] listeners
         k = int(np.argmin(seen > 0)) if (seen == 0).any() else len(seen)  # days with at least one listener
         if k == 0:
             return Posterior(float(mean.sum()), float(covariance.sum()))
         n = seen[:k]
-        sums = (np.array(self._sums) * shown).sum(axis=0)[:k]
+        sums = np.einsum("cw,cw->w", self._sums, shown)[:k]
         average = sums / n
         noise = (
             self._noise(n, average, sums, shown[:, :k])
             if learn_noise
             else self.prior.noise[:k, :k] / np.maximum.outer(n, n)
         )
-        factor = cho_factor(covariance[:k, :k] + noise)
-        towards = covariance[:, :k].sum(axis=0)  # [k]: covariance of the whole with each visible day
-        return Posterior(
-            float(mean.sum() + towards @ cho_solve(factor, average - mean[:k])),
-            float(covariance.sum() - towards @ cho_solve(factor, towards)),
-        )
+        towards = self._towards[:k]
+        _, weights, failed = dposv(covariance[:k, :k] + noise, np.stack([average - mean[:k], towards], axis=1))
+        if failed:
+            raise BadInput(
+                "the prior's covariance and noise are not positive definite: give days that differ some noise of their own"
+            )
+        found, known = towards @ weights  # by Cholesky, both right-hand sides at once
+        return Posterior(float(mean.sum() + found), float(self._whole - known))
 
     def _noise(self, n: Float64, average: Float64, sums: Float64, shown: NDArray[np.bool_]) -> Float64:
         """Covariance float64[k, k] of the average trace around the show's mean, from the visible parts of the traces and the
@@ -101,6 +104,6 @@ class Belief:
         k = len(n)
         products = np.einsum("cij,ci,cj->ij", self._products[:, :k, :k], shown, shown, optimize=False)
         cross = np.outer(sums, average)
-        scatter = products - cross - cross.T + sum(self._counts) * np.outer(average, average)
+        scatter = products - cross - cross.T + self._counts.sum() * np.outer(average, average)
         noise: Float64 = (scatter + self.prior.noise[:k, :k]) / ((np.minimum.outer(n, n) + 1) * np.maximum.outer(n, n))
         return noise

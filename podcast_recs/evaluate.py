@@ -110,14 +110,13 @@ def judge(
 
 def cold_recall(audience: Audience, recommender: Recommender, request: Request, most: int = 50) -> tuple[float, float]:
     """Of all that the episodes without a single start are worth to a listener now: the part in the recommender's first `most`
-    of them, and the part in the oracle's.
+    of them, and the part in the oracle's. Neither may offer a part of a serial before its time.
     """
-    listener, state = recommender.state.listeners[request.user], recommender.state
-    allowed = recommender.library.eligible(request.profile, listener, request.now)
-    cold = np.flatnonzero(allowed & (state.totals[:, 1] == 0))
+    state = recommender.state
+    moment = look(request, recommender.library, state, recommender.factors, recommender.on)
+    cold = np.flatnonzero(moment.ready & (state.totals[:, 1] == 0))
     truth = true_worths(audience, recommender, request, cold)
     worths = truth.chance * truth.share
-    moment = look(request, recommender.library, state, recommender.factors, recommender.on)
     found = candidates(moment, recommender.library, state, recommender.on).episodes
     found = found[state.totals[found, 1] == 0]
     ranked = found[np.argsort(-recommender.score(moment, found), kind="stable")][:most]

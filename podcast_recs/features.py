@@ -1,8 +1,8 @@
-"""What the ranker sees of an episode for a listener now: named columns in six groups, each as it was before the answer was
+"""What the ranker sees of an episode for a listener now: named columns in groups, each as it was before the answer was
 known.
 
 One function makes them for training and for serving, from the same state, so there is no skew between the two by construction.
-A difference from music that is switched off takes its columns away (they become constant), nothing else.
+A difference from music that is switched off takes its columns away (`kept_columns`), nothing else.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from podcast_recs.differences import Differences
 from podcast_recs.library import Library
 from podcast_recs.moment import Moment, Request, waits
 from podcast_recs.records import HOUR_MS, Float32, Ints
-from podcast_recs.state import Listener, State
+from podcast_recs.state import PRIOR, Listener, State
 
 Columns = dict[str, Any]
 """An array [n] or one value for all, by name."""
@@ -21,8 +21,8 @@ Columns = dict[str, Any]
 GROUPS: dict[str, tuple[str, ...]] = {
     "affinity": ("like_you", "after_this", "show_plays", "listener_plays", "shown_before", "heard", "started_share"),
     "subscriptions": ("follows", "followers"),
-    "show": ("in_progress", "behind", "number", "newer_in_show", "next_up", "show_started"),
-    "content": ("near_interest", "near_newest"),
+    "show": ("in_progress", "behind", "number", "newer_in_show", "next_up", "show_started", "show_rate", "show_passed"),
+    "content": ("near_interest", "near_newest", "taste"),
     "freshness": (
         "age",
         "age_by_kind",
@@ -61,9 +61,9 @@ OFF = {
 """The columns that go with each difference."""
 HALF_LIFE_H = np.array([24.0, 720.0, 2160.0])
 """A day, a month, a quarter: a guess by kind at how fast interest goes, whose scale the trees correct."""
+ALIKE, UNSURE, WEIGHED = 0.3, 0.15, 256
 MINUTES = np.array([20.0, 40.0, 60.0])
 """A guess at what people have on the way, to learn and to relax, where they did not say."""
-PRIOR_STARTS, PRIOR_SHOWN = 1.0, 12.0
 
 
 def features(moment: Moment, episodes: Ints, library: Library, state: State) -> Float32:
@@ -74,7 +74,7 @@ def features(moment: Moment, episodes: Ints, library: Library, state: State) -> 
     columns = {
         **_affinity(moment, episodes, shows, state),
         **_show(moment, episodes, shows, library, state),
-        **_content(moment, episodes, library),
+        **_content(moment, episodes, library, state),
         **_freshness(moment.request, episodes, kind, library, state),
         **_completion(moment.listener, shows, minutes, state),
         **_intent(moment.request, minutes),
@@ -111,6 +111,9 @@ def _show(moment: Moment, episodes: Ints, shows: Ints, library: Library, state: 
     """Where an episode stands in its show, for this listener."""
     number = library.catalogue.number
     waiting = waits(moment, shows, episodes)
+    seen = moment.listener.seen
+    of_seen = library.catalogue.show[np.fromiter(seen, np.int64, len(seen))]
+    passed = np.bincount(of_seen, np.fromiter(seen.values(), np.float64, len(seen)), len(moment.newest))
     progress = np.array([show in moment.listener.plays_of_show for show in shows.tolist()], bool)
     return {
         "in_progress": progress,
@@ -118,16 +121,37 @@ def _show(moment: Moment, episodes: Ints, shows: Ints, library: Library, state: 
         "number": np.log1p(number[episodes]),
         "newer_in_show": moment.newest[shows] - number[episodes],
         "next_up": progress & moment.ordered[shows] & ~waiting,
+        "show_rate": state.start_rates()[shows],
+        "show_passed": passed[shows],
         "show_started": np.log1p(state.completions[shows].sum(axis=1)),
     }
 
 
-def _content(moment: Moment, episodes: Ints, library: Library) -> Columns:
-    """Cosine of an episode's text to the nearest centre of interest, and to the newest."""
-    if not len(moment.centres):
-        return {"near_interest": 0.0, "near_newest": 0.0}
-    cosines = library.index.vectors(episodes) @ moment.centres.T
-    return {"near_interest": cosines.max(axis=1), "near_newest": cosines[:, 0]}
+def _content(moment: Moment, episodes: Ints, library: Library, state: State) -> Columns:
+    """Cosine of an episode's text to the nearest centre of interest and to the newest, and how it meets the listener's taste."""
+    vectors = library.index.vectors(episodes)
+    columns: Columns = {
+        "near_interest": 0.0,
+        "near_newest": 0.0,
+        "taste": _taste(moment.listener, vectors, library, state),
+    }
+    if len(moment.centres):
+        cosines = vectors @ moment.centres.T
+        columns |= {"near_interest": cosines.max(axis=1), "near_newest": cosines[:, 0]}
+    return columns
+
+
+def _taste(listener: Listener, vectors: Float32, library: Library, state: State) -> Float32:
+    """float32[n]: logarithm of how often texts near these were started, over how often they would be if this listener were like all:
+    every impression counts as the rate of its show, the lately started and passed over by likeness beyond ALIKE.
+    """
+    started, passed = list(listener.heard)[-WEIGHED:], list(listener.seen)[-WEIGHED:]
+    shown = np.array(started + passed, np.int64)
+    times = np.array([1] * len(started) + [listener.seen[episode] for episode in passed])
+    near = np.maximum(vectors @ library.index.vectors(shown).T - ALIKE, 0)  # [n, shown]
+    expected = near @ (times * state.start_rates()[library.catalogue.show[shown]])
+    taste: Float32 = np.log((near[:, : len(started)].sum(axis=1) + UNSURE) / (expected + UNSURE))
+    return taste
 
 
 def _freshness(request: Request, episodes: Ints, kind: Any, library: Library, state: State) -> Columns:
@@ -143,7 +167,7 @@ def _freshness(request: Request, episodes: Ints, kind: Any, library: Library, st
         columns |= {
             f"shown_{name}": np.log1p(shown),
             f"started_{name}": np.log1p(started),
-            f"rate_{name}": (started + PRIOR_STARTS) / (shown + PRIOR_SHOWN),
+            f"rate_{name}": (started + PRIOR[0]) / (shown + PRIOR[1]),
         }
     columns["completed_days"] = (rates[:, 2, 1] + 0.5) / (rates[:, 1, 1] + 1)
     return columns

@@ -64,7 +64,9 @@ def import_feeds(store_path: Path, files: Sequence[str], now: int) -> dict[str, 
     try:
         for path, feed in feeds:
             rejected += feed.rejected
-            added = store.add_feed(path.name, feed.title, feed.description, feed.language, feed.kind, feed.items)
+            added = store.add_feed(
+                str(path.resolve()), feed.title, feed.description, feed.language, feed.kind, feed.items
+            )
             new, known = new + added, known + len(feed.items) - added
     finally:
         store.close()

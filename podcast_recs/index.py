@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
 MANY = 50_000
-COARSE = 64
+COARSE = 48
 AGAIN = 3
 
 

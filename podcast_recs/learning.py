@@ -14,13 +14,16 @@ from podcast_recs.features import features
 from podcast_recs.library import Profile
 from podcast_recs.moment import Request, look
 from podcast_recs.pipeline import Recommender
-from podcast_recs.ranker import Ranker, grade, train
+from podcast_recs.ranker import Ranker, grade, ordered_well, train
 from podcast_recs.records import HOUR_MS, Event, Float32, Ints, What
 
 REFIT_MS = 7 * 24 * HOUR_MS
 """Factors of shows are fitted weekly: taste is slow; what is fast is in the state."""
 OUTCOME_MS = 6 * HOUR_MS
 """A start counts for the slate before it for so long."""
+
+HELD_OUT = 0.2
+"""Share of the newest slates that a new ranker is judged by and has not learned from."""
 
 
 class Examples(NamedTuple):
@@ -42,13 +45,26 @@ def learn(
     intents: Mapping[tuple[int, int], int],
     since: int,
 ) -> Examples:
-    """Read the log in order of time, keep what slates from `since` on looked like, and train the ranker on them."""
+    """Read the log in order of time, keep what slates from `since` on looked like, and train the ranker on them; one that is
+    there already is replaced by one that is no worse.
+    """
     collected = _Collector(recommender, profile, intents, since)
     for event in events:
         collected.take(event)
     examples = collected.examples()
-    recommender.ranker = fit(examples, recommender.on, recommender.seed)
+    old, on, seed = recommender.ranker, recommender.on, recommender.seed
+    recommender.ranker = renewed(old, examples, on, seed) if old else fit(examples, on, seed)
     return examples
+
+
+def renewed(old: Ranker, examples: Examples, on: Differences, seed: int = 1) -> Ranker:
+    """A ranker that learned from all but the last HELD_OUT of the slates, if it orders those no worse than the old one; else the old."""
+    split = int(len(examples.slates) * (1 - HELD_OUT))
+    row = int(examples.slates[:split].sum())
+    labels = grade(examples.started, examples.played_ms, examples.duration_ms, on)
+    new = train(examples.rows[:row], labels[:row], examples.slates[:split], examples.positions[:row], on, seed)
+    held_out = (examples.rows[row:], labels[row:], examples.slates[split:])
+    return new if ordered_well(new, *held_out) >= max(0.0, ordered_well(old, *held_out)) else old
 
 
 def fit(examples: Examples, on: Differences, seed: int = 1) -> Ranker:

@@ -19,6 +19,8 @@ from shared.errors import BadInput
 
 TREES, LEAVES = 120, 15
 SOME = 0.3
+GAINS = (0, 1, 3, 6)
+"""Worth of a slot by its label."""
 
 
 class Ranker:
@@ -39,6 +41,20 @@ class Ranker:
         """The model as LightGBM writes it."""
         return str(self._booster.model_to_string())
 
+    @classmethod
+    def read(cls, text: str, on: Differences) -> "Ranker":
+        """What `text` gave; BadInput for anything else, and for a model of other columns."""
+        columns = kept_columns(on)
+        try:
+            booster = lightgbm.Booster(model_str=text)
+        except (lightgbm.basic.LightGBMError, ValueError) as error:
+            raise BadInput(f"the kept ranker cannot be read ({error}); train it again, as the demo does") from None
+        if booster.num_feature() != len(columns):
+            raise BadInput(
+                f"the kept ranker has {booster.num_feature()} columns, expected {len(columns)}; train it again, as the demo does"
+            )
+        return cls(booster, columns)
+
 
 def grade(started: NDArray[np.bool_], played_ms: Ints, duration_ms: Ints, on: Differences) -> NDArray[np.int8]:
     """int8[n] labels of slots; without the difference `completion` a start is all that counts, as for songs."""
@@ -58,7 +74,7 @@ def train(
     data = lightgbm.Dataset(rows[:, columns], label=labels, group=slates, position=positions, free_raw_data=True)
     parameters = {
         "objective": "lambdarank",
-        "label_gain": [0, 1, 3, 6],
+        "label_gain": list(GAINS),
         "num_leaves": LEAVES,
         "learning_rate": 0.08,
         "min_data_in_leaf": 60,
@@ -71,3 +87,17 @@ def train(
         "verbosity": -1,
     }
     return Ranker(lightgbm.train(parameters, data, num_boost_round=TREES), columns)
+
+
+def ordered_well(ranker: Ranker, rows: Float32, labels: NDArray[np.int8], slates: Ints) -> float:
+    """Mean over slates of the gain in the ranker's order, discounted by rank, as a share of the best order's (nDCG); slates without a
+    start say nothing; -1 when a score is no number.
+    """
+    scores = ranker.score(rows)
+    if not np.isfinite(scores).all():
+        return -1.0
+    slate = np.repeat(np.arange(len(slates)), slates)
+    discount = 1 / np.log2(np.arange(len(rows)) - np.repeat(np.cumsum(slates) - slates, slates) + 2)
+    gains = np.array(GAINS)[labels]
+    found, best = (np.bincount(slate, gains[np.lexsort((-by, slate))] * discount) for by in (scores, gains))
+    return float((found[best > 0] / best[best > 0]).mean()) if best.any() else 0.0

@@ -59,6 +59,7 @@ class Source(IntEnum):
     ABOUT = 4
     TRENDING = 5
     EXPLORE = 6
+    UNHEARD = 7
 
 
 class Catalogue(NamedTuple):

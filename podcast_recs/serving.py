@@ -5,12 +5,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import lightgbm
 import numpy as np
 
 from podcast_recs.differences import Differences
 from podcast_recs.encoder import Encoder, fused, make_encoder
-from podcast_recs.features import kept_columns
 from podcast_recs.lexical import Lexical
 from podcast_recs.library import Library
 from podcast_recs.minilm import MiniLM, weights_folder
@@ -74,9 +72,9 @@ class Serving:
         catalogue = self.store.catalogue()
         self.lexical = Lexical(episode_texts(catalogue))
         self.encoder = self._encoder(catalogue)
-        self.encoder.encode(["warm"])  # the first text pays for mapping the weights
+        width = self.encoder.encode(["warm"]).shape[1]  # the first text pays for mapping the weights
         vectors = self.store.array("vectors")
-        if vectors is None or len(vectors) != len(catalogue.show):
+        if vectors is None or vectors.shape != (len(catalogue.show), width):
             vectors = self.encoder.encode(episode_texts(catalogue))
             self.store.put_arrays({"vectors": vectors})
         library, state = Library(catalogue, vectors), State(catalogue)
@@ -111,6 +109,7 @@ class Serving:
                 if event.what not in tuple(What):
                     raise BadInput(f"event {row}: what {event.what}; expected 0 to {len(What) - 1}")
             self.store.add_events(events)
+            self.now = max(self.now, *(event.at for event in events if event.what == What.STARTED), 0)
             return self.recommender.state.apply_all(events)
 
     def publish(
@@ -183,4 +182,4 @@ class Serving:
 
     def _ranker(self) -> Ranker | None:
         text = self.store.fact("ranker")
-        return None if text is None else Ranker(lightgbm.Booster(model_str=text), kept_columns(Differences()))
+        return None if text is None else Ranker.read(text, Differences())

@@ -53,6 +53,8 @@ def make_slate(
     open_rows = fits.copy()
     resumed = _resumed(request, found, fits, state)
     open_rows &= ~found.brought[:, Source.RESUME]
+    if explored >= 0 and resumed >= 0 and vectors[explored] @ vectors[resumed] >= SAME:
+        explored = -1  # what was left in the middle, published again
     if explored >= 0:
         open_rows &= (shows != shows[explored]) & (vectors @ vectors[explored] < SAME)
     while len(chosen) < slots:
@@ -139,6 +141,7 @@ def reasons(request: Request, library: Library, state: State) -> Callable[[int, 
             Source.ABOUT: "about what you listen to",
             Source.TRENDING: "many start it right now",
             Source.EXPLORE: "new: be among the first",
+            Source.UNHEARD: f"nobody has started this one of {title} yet",
         }[source]
 
     return reason

@@ -2,9 +2,10 @@
 event.
 
 Counters fade with a half-life. A fading sum S(t) = Σ 2^(-(t - tᵢ)/H) can take its terms in any order: a late event adds what it
-would be worth by now. So a replay, a duplicate or a shuffled delivery ends in the same state, up to the rounding of the last
-bits. What a listener sees must follow from the request before: `apply` is therefore plain Python on arrays that grow, some
-microseconds an event, and no batch job stands between.
+would be worth by now. So a replay, a duplicate or a shuffled delivery ends in the same counters, up to the rounding of the last
+bits; what a listener heard last, and in which order shows are heard, is learned from events as they come. What a listener sees
+must follow from the request before: `apply` is therefore plain Python on arrays that grow, some microseconds an event, and no
+batch job stands between.
 """
 
 from bisect import bisect_left
@@ -21,6 +22,8 @@ HALF_LIFE_MS = (6 * HOUR_MS, 72 * HOUR_MS)
 COMPLETED = 0.8
 LONG_MS = 30 * 60_000
 RECENT = 64
+PRIOR = (1.0, 12.0)
+"""Starts and impressions that are believed of what nobody was shown."""
 
 
 @dataclass
@@ -56,6 +59,7 @@ class State:
         self.duplicates = 0
         self.counters = np.zeros((len(catalogue.show), 3, len(HALF_LIFE_MS)))  # shown, started, completed
         self.totals = np.zeros((len(catalogue.show), 3), np.int64)  # the same, never fading
+        self.of_shows = np.zeros((len(catalogue.kind), 3), np.int64)  # the same by show
         self.touched = np.zeros(len(catalogue.show), np.int64)  # ms of the newest event in the counters
         shows = len(catalogue.kind)
         self.steps = np.zeros((shows, 2), np.int64)  # plays that went on oldest first, newest first
@@ -73,6 +77,7 @@ class State:
         self.counters = np.pad(self.counters, ((0, more), (0, 0), (0, 0)))
         self.totals = np.pad(self.totals, ((0, more), (0, 0)))
         self.touched = np.pad(self.touched, (0, more))
+        self.of_shows = np.pad(self.of_shows, ((0, shows), (0, 0)))
         self.steps = np.pad(self.steps, ((0, shows), (0, 0)))
         self.completions = np.pad(self.completions, ((0, shows), (0, 0)))
         self.followers = np.pad(self.followers, (0, shows))
@@ -118,6 +123,12 @@ class State:
         faded: Float32 = (self.counters[episodes, 1, 1] * 0.5**age).astype(np.float32)
         return faded
 
+    def start_rates(self) -> Float32:
+        """float32[shows]: starts of an impression, by show; nearer to PRIOR's the fewer impressions there are."""
+        starts, shown = PRIOR
+        rates: Float32 = ((self.of_shows[:, 1] + starts) / (self.of_shows[:, 0] + shown)).astype(np.float32)
+        return rates
+
     def oldest_first(self, shows: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """bool[n]: whether a show is listened to oldest first, as its listeners' steps say; its kind decides while they are
         few.
@@ -129,6 +140,7 @@ class State:
 
     def _count(self, episode: int, counter: int, at: int) -> None:
         self.totals[episode, counter] += 1
+        self.of_shows[self.catalogue.show[episode], counter] += 1
         newer = at - int(self.touched[episode])
         if newer >= 0:
             self.counters[episode] *= [0.5 ** (newer / half) for half in HALF_LIFE_MS] if self.touched[episode] else 0.0
@@ -161,7 +173,7 @@ class State:
         was, now = (played >= min(COMPLETED * duration, LONG_MS) for played in (before, after))
         if now and not was:
             self._count(event.episode, 2, event.at)
-        if not before or now != was:  # a play counts once, however often it pauses
+        if after and (not before or now != was):  # a play counts once, however often it pauses
             self.completions[show, 0 if now else 1] += 1
             self.completions[show, 1] -= bool(before)
         for at in range(len(listener.recent) - 1, -1, -1):

@@ -150,8 +150,8 @@ class Store:
             db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
 
     def events(self) -> Iterator[Event]:
-        """All events in the order of their own time, a start before its stop."""
-        with closing(self._db.execute("SELECT * FROM events ORDER BY at, what, event_id")) as rows:
+        """All events in the order of their own time, a start before its stop, what was followed or refused by id."""
+        with closing(self._db.execute("SELECT * FROM events ORDER BY at, min(what, 3), event_id")) as rows:
             yield from (Event(*row) for row in rows)
 
     def put_arrays(self, arrays: dict[str, Float32]) -> None:

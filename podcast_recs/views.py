@@ -41,7 +41,7 @@ def slate_view(serving: Serving, user: int, slots: Sequence[Slot]) -> dict[str, 
                 "rank": rank,
                 "reason": slot.reason,
                 "source": Source(slot.source).name.lower(),
-                "propensity": round(slot.propensity, 4),
+                "propensity": float(f"{slot.propensity:.4g}"),
             }
             for rank, slot in enumerate(slots, 1)
         ],

@@ -11,6 +11,7 @@ async function call(path, options) {
 }
 
 const post = (path, body) => call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+const eventId = () => crypto.getRandomValues(new Uint32Array(1))[0] * 2 ** 20 + (Date.now() % 2 ** 20); // below 2^53, and never the log's own
 const element = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text, className: name ?? "" });
 
 async function refresh(said) {
@@ -25,6 +26,8 @@ async function refresh(said) {
     at("slate").replaceChildren(...slate.slots.map(slot));
     at("slate").dataset.minutes = at("minutes").value;
     before = new Set(slate.slots.map((each) => each.episode));
+    await post("/events", slate.slots.map(({ episode, rank, propensity }) => ({
+      event_id: eventId(), user: slate.user, episode, what: "shown", position: rank - 1, propensity })));
     const shows = new Map(slate.slots.map((each) => [each.show_id, each.show]));
     at("publish-show").replaceChildren(...[...shows].map(([id, title]) => new Option(title, id)));
     at("status").textContent = `${said ? `${said} ` : ""}${slate.slots.length} episodes in ${(performance.now() - began).toFixed(0)} ms`;
@@ -63,9 +66,8 @@ const listened = (each) => report(
 
 async function report(events, said) {
   const user = Number(at("listener").value);
-  const id = () => crypto.getRandomValues(new Uint32Array(1))[0] * 2 ** 20 + (Date.now() % 2 ** 20); // below 2^53, and never the log's own
   try {
-    await post("/events", events.map((event) => ({ event_id: id(), user, ...event })));
+    await post("/events", events.map((event) => ({ event_id: eventId(), user, ...event })));
     await refresh(said);
   } catch (error) {
     at("status").textContent = error.message;

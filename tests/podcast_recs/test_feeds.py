@@ -43,6 +43,15 @@ def test_a_feed_becomes_a_show_with_its_episodes_oldest_first(feed, tmp_path):
     assert known.languages == ("en",)
 
 
+def test_files_of_one_name_in_two_folders_are_two_shows(feed, tmp_path):
+    (tmp_path / "b").mkdir()
+    paths = [str(feed(item())), str(feed(item(), name="b/show.xml"))]
+    import_feeds(tmp_path / "p.sqlite", paths, DEMO_NOW)
+    store = Store(tmp_path / "p.sqlite")
+    assert len(store.catalogue().show_titles) == 2
+    store.close()
+
+
 def test_a_repost_under_its_guid_is_known_whatever_its_new_date(feed, tmp_path):
     import_feeds(tmp_path / "p.sqlite", [str(feed(item()))], DEMO_NOW)
     again = import_feeds(

@@ -204,3 +204,33 @@ def test_an_event_of_the_far_future_is_refused_and_freezes_no_counter(client, ho
         serving.take([Event(1 << 50, 0, 0, What.STARTED, serving.now + 366 * 24 * HOUR_MS)])
     np.testing.assert_array_equal(serving.recommender.state.touched, before)
     serving.store.close()
+
+
+def test_what_was_followed_and_left_at_once_is_left_after_a_restart(home):
+    serving = Serving(path_of(home))
+    ids = {What.FOLLOWED: 1 << 50, What.UNFOLLOWED: (1 << 50) + 1}
+    again = Event((1 << 50) + 2, 1, 3, What.FOLLOWED, serving.now)
+    serving.take([Event(event_id, 1, 3, what, serving.now) for what, event_id in ids.items()] + [again])
+    follows = serving.recommender.state.listeners[1].follows
+    serving.store.close()
+    reopened = Serving(path_of(home))
+    assert reopened.recommender.state.listeners[1].follows == follows
+    reopened.store.close()
+
+
+def test_vectors_of_another_encoder_are_made_again(home):
+    store = Store(path_of(home))
+    store.put_arrays({"vectors": np.ones((len(store.catalogue().show), 3), np.float32)})
+    store.close()
+    serving = Serving(path_of(home))
+    assert serving.search("space", 3) is not None
+    assert serving.publish(0, serving.now, 60_000, "New", "") == len(serving.recommender.library.index) - 1
+    serving.store.close()
+
+
+def test_the_clock_follows_what_is_listened_to(home):
+    serving = Serving(path_of(home))
+    at = serving.now + HOUR_MS
+    serving.take([Event(1 << 50, 1, 3, What.STARTED, at)])
+    assert serving.now == at
+    serving.store.close()

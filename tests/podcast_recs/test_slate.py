@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from podcast_recs.candidates import _unheard, candidates
 from podcast_recs.library import Profile
-from podcast_recs.moment import BEGUN, Request, ShowFactors
+from podcast_recs.moment import BEGUN, Request, ShowFactors, look
 from podcast_recs.pipeline import Recommender
 from podcast_recs.records import HOUR_MS, Event, Source, What
 from podcast_recs.slate import SPARE
@@ -117,6 +118,41 @@ def test_one_episode_published_in_two_shows_stands_there_once():
     text = np.ones(8, np.float32) / 8**0.5
     twins = {publish(own, show, NOW, 20 * 60_000, "The same", "", text) for show in (0, 2)}
     assert len(twins & {slot.episode for slot in ask(own)}) == 1
+
+
+def test_what_was_left_in_the_middle_is_not_explored_again_under_another_show(monkeypatch):
+    own = recommender([started(1, 0, 4), stopped(2, 0, 4, 17 * 60_000)])
+    text = own.library.index.vectors(np.array([4]))[0]
+    twin = publish(own, 2, NOW, 40 * 60_000, "The same", "", text)
+    monkeypatch.setattr(
+        "podcast_recs.slate._explore", lambda request, found, *_: (int(np.searchsorted(found.episodes, twin)), 1.0)
+    )
+    offered = {slot.episode for slot in ask(own)}
+    assert 4 in offered
+    assert twin not in offered
+
+
+def test_the_newest_are_candidates_however_much_there_is(monkeypatch):
+    monkeypatch.setattr("podcast_recs.candidates.MOST", 4)
+    monkeypatch.setattr("podcast_recs.candidates.KEPT", (1, 0))
+    own = recommender([started(n, n, episode) for n, episode in enumerate((0, 1, 2, 4, 8, 9, 10))])
+    new = publish(own, 2, NOW, 20 * 60_000, "Just now", "", np.ones(8, np.float32) / 8**0.5)
+    request = Request(9, Profile((0, 1)), NOW, 0)
+    moment = look(request, own.library, own.state, own.factors, own.on)
+    found = candidates(moment, own.library, own.state, own.on).episodes
+    assert len(found) == 4
+    assert new in found
+
+
+def test_unheard_episodes_of_shows_that_are_started_come_first():
+    rejected = [Event(100 + n, n, 8, What.SHOWN, NOW) for n in range(60)]
+    own = recommender([Event(n, n, 0, What.SHOWN, NOW) for n in range(9)] + rejected)
+    own.state.apply_all(started(300 + n, n, 0) for n in range(9))
+    moment = look(Request(99, Profile((0, 1)), NOW, 0), own.library, own.state, own.factors, own.on)
+    unheard = _unheard(moment, own.library, own.state, own.on).tolist()
+    assert unheard[0] == 3  # the newest of show 0
+    assert set(unheard[-4:]) == {8, 9, 10, 11}
+    assert 0 not in unheard
 
 
 def test_not_this_show_counts_from_the_next_request():

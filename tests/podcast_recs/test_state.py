@@ -98,3 +98,16 @@ def test_random_orders_of_whole_sessions_end_in_the_same_heard_set():
     shuffled = list(events)
     random.Random(3).shuffle(shuffled)
     assert state_after(events).listeners[0].heard == state_after(shuffled).listeners[0].heard
+
+
+def test_pauses_before_anything_was_heard_count_no_play():
+    state = state_after(
+        [started(1, 0, 0), *(stopped(2 + n, 0, 0, played) for n, played in enumerate((0, 0, 40 * 60_000)))]
+    )
+    assert state.completions[0].tolist() == [1, 0]
+
+
+def test_a_show_that_is_started_where_it_is_shown_has_the_higher_rate():
+    shown = [Event(n, n, 4 * (n % 2), What.SHOWN, NOW) for n in range(20)]
+    rates = state_after([*shown, *(started(100 + n, n, 0) for n in range(0, 20, 2))]).start_rates()
+    assert rates[0] > rates[2] > rates[1]
