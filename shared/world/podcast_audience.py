@@ -223,8 +223,7 @@ def listen(seed: int, shows: Shows, episodes: Episodes, listeners: Listeners, st
     intent = (rng.random(user.size)[:, None] > np.cumsum(listeners.intents[user], axis=1)).sum(axis=1).clip(0, 2)
     hour = np.array([7.5, 12.5, 20.5])[intent] + rng.normal(0, 1.5, user.size)
     day = rng.integers(0, (end - start) // DAY_MS, user.size)
-    at = start + day * DAY_MS + (hour * HOUR_MS).astype(np.int64)
-    at = np.clip(at, start, end - 1)
+    at = np.clip(start + day * DAY_MS + (hour * HOUR_MS).astype(np.int64), start, end - 1)
     order = np.lexsort((user, at))
     sessions = (user[order], at[order], intent[order])
     first = np.searchsorted(episodes.published, at[order], side="right")  # episodes that are out at each session
@@ -318,10 +317,8 @@ def true_chance(
     if kind == SERIAL:
         for other in range(e):
             if episodes.show[other] == show:
-                if heard[other]:
-                    begun = True
-                else:
-                    before = True
+                begun = begun or heard[other] > 0
+                before = before or heard[other] == 0
     return start_chance(
         listeners.taste[user, episodes.topic[e]], listeners.taste[user, episodes.second[e]], episodes.quality[e], kind,
         listeners.kind_taste[user, kind], intent, (at - episodes.published[e]) / HOUR_MS, episodes.duration[e] / 60_000,
@@ -374,17 +371,8 @@ def _habitual(rng: Any, user: int, at: int, out: int, follows: Any, heard: Any, 
 
 @njit(cache=True, nogil=True)
 def _offer(
-    rng: Any,
-    user: int,
-    out: int,
-    popular: Any,
-    heard: Any,
-    shows: Any,
-    episodes: Any,
-    listeners: Any,
-    offered: Any,
-    chances: Any,
-) -> Any:
+    rng: Any, user: int, out: int, popular: Any, heard: Any, shows: Any, episodes: Any, listeners: Any, offered: Any, chances: Any
+) -> Any:  # fmt: skip
     """Fill a slate without repeats: one in five drawn evenly, the rest by popularity; chances are of each draw alone."""
     eligible = np.zeros(out)
     total, options = 0.0, 0
@@ -404,12 +392,7 @@ def _offer(
         even = rng.random() < EXPLORED
         e = rng.integers(0, out) if even else np.searchsorted(eligible, rng.random() * total, side="right")
         weight = eligible[e] - (eligible[e - 1] if e else 0.0) if e < out else 0.0
-        if weight <= 0:
-            continue
-        again = False
-        for earlier in range(shown):
-            again = again or offered[earlier] == e
-        if again:
+        if weight <= 0 or (offered[:shown] == e).any():
             continue
         offered[shown] = e
         chances[shown] = EXPLORED / options + (1 - EXPLORED) * weight / total
