@@ -109,6 +109,9 @@ def draw_groups(listeners: Listeners, kind: str, count: int, seed: int) -> Int64
 def liking_of(listeners: Listeners, group: Int64) -> tuple[Float64, Int64]:
     """Shares of each member's ideal queue float64[members, tracks], over the tracks int64[tracks] that no member has heard."""
     unheard = np.flatnonzero(np.asarray(listeners.heard[group].sum(axis=0)).ravel() == 0)
+    if len(unheard) < LENGTH:
+        raise BadInput(f"a group has heard all but {len(unheard)} of {listeners.heard.shape[1]} artists; expected {LENGTH} or more "
+                       "that are new to it: give listening of more artists")  # fmt: skip
     scores = listeners.liking[np.ix_(group, unheard)].astype(np.float64)
     ideal = -np.partition(-scores, LENGTH - 1, axis=1)[:, :LENGTH]
     return scores / np.maximum(ideal.mean(axis=1, keepdims=True), 1e-9), unheard

@@ -94,7 +94,8 @@ class Socket(asyncio.Protocol):
             self.load.delivered(self, heard)
         elif heard.type == "room":
             self.version = heard.version
-            self.ready.set_result(None)
+            if not self.ready.done():  # a resync brings the room again
+                self.ready.set_result(None)
         elif heard.type == "rejected":
             self.load.rejected += 1
 

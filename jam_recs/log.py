@@ -75,7 +75,7 @@ class Log:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not path.exists() or (path.stat().st_size < len(MAGIC) and MAGIC.startswith(path.read_bytes())):
-                _replace(path, [], 0)  # new, or torn at birth
+                os.close(_replace(path, [], 0))  # new, or torn at birth
             self.recovered = recover(path)
         except BlockingIOError:
             os.close(self._lock)
@@ -142,13 +142,17 @@ class Log:
         return self._end > max(COMPACT_AT, 2 * self._compacted)
 
     def compact(self, states: list[State]) -> None:
-        """Put a file in place that holds `states` alone, all of them as durable as what was written last. LogFull: it stays as it is."""
+        """Put a file in place that holds `states` alone, all of them as durable as what was written last.
+
+        After a crash there is the old file or the new one, whole. LogFull: it stays as it is, or, torn in mid-rename, takes no more.
+        """
         payloads = [b"E" + msgpack.encode(self.epoch), *(b"S" + encode_state(state) for state in states)]
         try:
-            _replace(self.path, payloads, self._batch)
-            fresh = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            fresh = _replace(self.path, payloads, self._batch)
         except OSError as error:
             self._compacted = self._end  # not again before it has doubled
+            if self.path.stat().st_ino != os.fstat(self._file).st_ino:  # renamed, but who knows whether for good
+                self._broken = f"{self.path}: {error.strerror} while renaming; everything is refused until a restart"
             raise LogFull(f"{self.path}: {error.strerror}; the log was not compacted; free some space") from error
         os.close(self._file)
         self._file, self._end = fresh, os.fstat(fresh).st_size
@@ -160,13 +164,17 @@ class Log:
         os.close(self._lock)
 
 
-def _replace(path: Path, payloads: list[bytes], batch: int) -> None:
-    """Write a log aside and rename it into place: after a crash there is the old file or the new one, whole."""
+def _replace(path: Path, payloads: list[bytes], batch: int) -> int:
+    """Write a log aside and rename it into place; the new file, open: nothing that may fail is left to do behind the rename."""
     aside = path.with_suffix(".new")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(MAGIC)
-        file.writelines(_framed(payload, batch) for payload in payloads)
-    durable_rename(aside, path)
+    file = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _write_all(file, MAGIC + b"".join(_framed(payload, batch) for payload in payloads), 0)
+        durable_rename(aside, path)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def _framed(payload: bytes, batch: int) -> bytes:

@@ -97,9 +97,10 @@ class Guest:
         async for heard in socket:
             await self._hear(heard)
 
-    async def _ask_again(self) -> None:
-        for frame, _ in list(self._waiting.values()):
-            await self._say(frame)
+    async def _ask_again(self, *seqs: int) -> None:
+        for seq in seqs or tuple(self._waiting):
+            if seq in self._waiting:
+                await self._say(self._waiting[seq][0])
 
     async def _hear(self, frame: str | bytes) -> None:
         if frame == RESET:
@@ -111,7 +112,7 @@ class Guest:
         heard = read_frame(frame)
         if isinstance(heard, Rejection) and heard.code in UNANSWERED:
             await asyncio.sleep(AGAIN_S)
-            await self._ask_again()
+            await self._ask_again(heard.seq)
         elif isinstance(heard, Rejection) or (isinstance(heard, Event) and heard.kind == "again"):
             self._answered(heard)
         else:

@@ -38,8 +38,9 @@ def retrieve(catalogue: Catalogue, vector: Float32, size: int = POOL) -> Pool:
     if vector.shape != catalogue.vectors.shape[1:] or not np.isfinite(vector).all():
         raise ValueError(f"vector of shape {vector.shape}: expected finite float32[{catalogue.vectors.shape[1]}]")
     scores = score_all(catalogue.vectors, np.ascontiguousarray(vector, np.float32))
+    scores[scores == 0] = -np.inf  # exactly 0: a track without a vector
     rows = best(scores, size)
-    rows = rows[scores[rows] != 0]  # exactly 0: a track without a vector
+    rows = rows[scores[rows] > -np.inf]
     kept = scores[rows]
     ideal = float(np.maximum(kept[:IDEAL], 0).mean()) if len(rows) else 0.0
     return Pool(vector, rows, kept, ideal if ideal > 0 else 1.0)

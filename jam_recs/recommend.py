@@ -43,7 +43,7 @@ class Library(Struct, eq=False):
         """The op that fills the room's queue; None when it would change nothing."""
         kept = kept_by_refill(state.queue)
         by_hand = sum(item.added_by != r.ROOM for item in kept)
-        drop = self._forbidden(kept[by_hand:], rules_of(state)._replace(heard=()))
+        drop = self._forbidden(kept[by_hand:], rules_of(structs.replace(state, queue=kept[:by_hand])))
         kept = tuple(item for item in kept if item.item not in drop)
         want = max(0, WANT - (len(kept) - by_hand))
         body = refill(self.catalogue, self.pools, structs.replace(state, queue=kept), want)
@@ -54,7 +54,7 @@ class Library(Struct, eq=False):
         return structs.replace(body, drop=drop)
 
     def _forbidden(self, items: tuple[r.Item, ...], rules: Rules) -> tuple[int, ...]:
-        """Recommended items that somebody who came after they were picked may not hear; what members added is theirs."""
+        """Recommended items that a later comer may not hear, or that somebody added meanwhile; what members added is theirs."""
         rows = self.catalogue.rows([item.track.track_id for item in items])
         wrong = broken(self.catalogue, np.maximum(rows, 0), rules) * (rows >= 0)
         return tuple(item.item for item, bits in zip(items, wrong.tolist(), strict=True) if bits)

@@ -106,7 +106,7 @@ class Member(Record, frozen=True, omit_defaults=True):
     joined_order: int
     """The how-manieth join of the room: the longest present has the lowest."""
     joined_played: int
-    """Index in `played` of what came after him: his fairness account begins there, at the group's level."""
+    """Index in `played` of what came after he last came: his fairness account begins there, at the group's level."""
     present: bool = True
     kicked: bool = False
     disliked: tuple[int, ...] = ()

@@ -2,7 +2,7 @@
 
     POST /jam-recs/rooms                     a room, its host's token, an invitation
     POST /jam-recs/rooms/{room}/members      an invitation becomes a token of one's own
-    WS   /jam-recs/rooms/{room}/socket       {"token", "version"} within 5 s; then wishes with their ids, heartbeats; events come back
+    WS   /jam-recs/rooms/{room}/socket       {"type": "hello", "token", "version"} within 5 s; then wishes with ids, heartbeats; events come
     POST /jam-recs/rooms/{room}/qr           the party's link as a picture
     GET  /jam-recs/tracks?q=…                tracks to add
 

@@ -49,6 +49,12 @@ def test_a_queue_holds_nothing_that_a_member_has_heard(listeners):
     np.testing.assert_allclose(ideal, 1)
 
 
+def test_a_group_that_has_heard_nearly_everything_is_refused(listeners):
+    heard = csr_matrix(np.ones(listeners.heard.shape, np.float32))
+    with pytest.raises(BadInput, match="heard all but 0"):
+        f.liking_of(f.Listeners(heard, listeners.truth, listeners.liking), np.arange(6))
+
+
 def test_an_outlier_is_far_from_the_other_five(listeners):
     rows = listeners.heard.toarray()
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)

@@ -178,6 +178,25 @@ def test_a_log_that_cannot_be_compacted_stays_as_it_is(tmp_path, monkeypatch):
     assert replay(path)[0]["a"].version == 6
 
 
+def test_a_compaction_that_fails_behind_its_rename_is_trusted_no_more(tmp_path, monkeypatch):
+    path = tmp_path / "rooms.log"
+    write(path, range(5))
+    log, state = Log(path), replay(path)[0]["a"]
+
+    def half(source, target):
+        source.rename(target)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("jam_recs.log.durable_rename", half)
+    with pytest.raises(LogFull, match="was not compacted"):
+        log.compact([state])
+    log.append_op(op(5))
+    with pytest.raises(LogFull, match="until a restart"):
+        log.write(log.take())
+    log.close()
+    assert replay(path)[0]["a"].version == 5
+
+
 def test_a_snapshot_that_its_ops_do_not_lead_to_is_refused(tmp_path):
     path = tmp_path / "rooms.log"
     write(path, range(3))

@@ -46,6 +46,8 @@ def test_tracks_without_a_vector_are_not_brought_and_a_pool_may_be_empty():
     known = catalogue()
     known.vectors[5:] = 0
     assert set(retrieve(known, known.listener(0)).rows) == {0, 1, 2, 3, 4}
+    known.vectors[:5] = -known.listener(0)  # disliked, and still better known than what has no vector
+    assert set(retrieve(known, known.listener(0), size=5).rows) == {0, 1, 2, 3, 4}
     known.vectors[:] = 0
     nothing = retrieve(known, known.listener(0))
     assert len(nothing.rows) == 0

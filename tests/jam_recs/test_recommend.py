@@ -1,15 +1,17 @@
 """Recommending in a served room: for everybody who is there, within what all may hear, and without a catalogue not at all."""
 
 import pytest
+from msgspec import structs
 from starlette.testclient import TestClient
 
 from jam_recs import records as r
-from jam_recs.recommend import WANT, open_library
+from jam_recs.recommend import WANT, Library, open_library
 from shared.bootstrap import Engines
 from shared.console.app import build_app
 from shared.lake import Lake
 from shared.settings import Settings
 from tests.jam_recs.home import publish
+from tests.jam_recs.rooms import catalogue, guest, party, pools
 
 
 def full(view):
@@ -85,6 +87,14 @@ def test_an_up_vote_on_a_pick_outlives_the_next_refill(served, published):
             assert {item.item: item.up for item in view.queue}[liked] == (card["member"],)
 
     served(test, published)
+
+
+def test_what_somebody_adds_is_not_recommended_as_well():
+    known = catalogue()
+    room = party(guest(0), queue=(80, 90))  # two ids of one recording: the first was added by hand
+    by_hand = structs.replace(room.queue[0], added_by=1)
+    body = Library(known, pools(known)).refill(structs.replace(room, queue=(by_hand, room.queue[1])))
+    assert body.drop == (room.queue[1].item,)
 
 
 def test_an_unknown_track_is_refused_and_a_newcomer_without_history_is_served(served, published):
