@@ -19,7 +19,7 @@ def cross(codes: Int64, clicks: Floats, others: Int64) -> tuple[Int64, Int64]:
     pairs = best_pairs(codes[:JUDGED_ROWS], clicks[:JUDGED_ROWS])
     own, of_others = [np.empty((len(codes), 0), np.int64)], [np.empty((len(others), 0), np.int64)]
     for first, second in pairs:
-        base = int(codes[:, second].max()) + 2
+        base = int(max(codes[:, second].max(), others[:, second].max(initial=-1))) + 2
         both, other = codes[:, first] * base + codes[:, second], others[:, first] * base + others[:, second]
         known, place = np.unique(both, return_inverse=True)
         other_place = np.minimum(np.searchsorted(known, other), len(known) - 1)

@@ -110,9 +110,9 @@ class Ledger:
         self.inside.close()
 
     def begin_day(self, budgets: Mapping[int, int]) -> None:
-        """Forget everything and open accounts: a simulated day begins anew."""
+        """Forget everything but prices, at which somebody may be deciding, and open accounts: a simulated day begins anew."""
         with self.transaction():
-            for table in ("accounts", "decisions", "reservations", "exposures", "prices", "audit"):
+            for table in ("accounts", "decisions", "reservations", "exposures", "audit"):
                 self._execute(f"delete from {table}")
             self.set_budgets(budgets)
 
@@ -169,7 +169,7 @@ class Ledger:
             return Outcome.REPEATED if state == ("spent" if played else "released") else Outcome.LATE
         late = until <= now
         self._end(now, decision, slot, campaign, micros, "spend" if played and not late else "release")
-        if not played:
+        if not played and not late:
             heard = "(user, day) = (select user, day from decisions where id = ?)"
             self._execute(f"update exposures set count = count - 1 where campaign = ? and {heard}", campaign, decision)
         return Outcome.LATE if late and played else Outcome.SPENT if played else Outcome.RELEASED

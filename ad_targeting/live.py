@@ -1,7 +1,7 @@
 """What serves: the current policy, the ledger, one desk over both; and the demo's day, played through that very desk.
 
 The simulated day has its own clock: it stands where the player is, or at the time of day that it is now. While the day is played the
-prices are solved anew each quarter of an hour, and whoever asks meanwhile is answered at them.
+prices move each quarter of an hour (`pacing.py`), and whoever asks meanwhile is answered at them.
 """
 
 import logging
@@ -19,7 +19,7 @@ from ad_targeting.ledger import Report
 from ad_targeting.pacing import Now, Pacer
 from ad_targeting.policy import current, load, save
 from ad_targeting.publish import QUARTER_MS, budgets, folder_of, open_ledger
-from ad_targeting.records import Breaks, Campaigns
+from ad_targeting.records import Breaks, Campaigns, Floats
 from ad_targeting.targeting import to_campaigns
 from ad_targeting.world import make_log, make_market, request_of
 from shared.clock import DAY_MS, Clock
@@ -63,7 +63,7 @@ class Live:
 
         The models have no weights for it yet, so it begins at the rate of its listeners, and at λ 0.
         """
-        with self._lock:
+        with self._lock, self.desk().ledger.transaction():  # which other processes wait for, too
             desk = self.desk()
             policy, new = desk.decider.policy, to_campaigns([rule], "campaign")
             campaign, last = int(new.campaign_id[0]), int(policy.campaigns.campaign_id.max(initial=-1))
@@ -132,14 +132,11 @@ class Live:
     def play_day(self, wait: Callable[[float], Any]) -> None:
         """After `begin`: play the published day from full budgets; `wait` sleeps between quarters of an hour. Errors are logged."""
         try:
-            desk = self.desk()
-            start = desk.decider.policy
+            start = load(self.folder / "policies")  # the desk's prices may be last evening's
             market = make_market(*start.market.tolist())
             today = cast(Any, make_log(market, 0).breaks)
             yesterday = repriced(make_log(market, -1), start.campaigns, start.model)
-            with desk.ledger.transaction():
-                desk.ledger.begin_day(budgets(start.campaigns))
-                desk.reprice(start.shadow)
+            self._begin_day(start.shadow)
             floor = start.terms[0] + start.terms[1] * yesterday.breaks.churn
             pacer = Pacer(yesterday, start.shadow, start.campaigns.category, floor, market.seed)
             for quarter in range(96):
@@ -147,12 +144,20 @@ class Live:
                 self._reprice(pacer, quarter, Breaks(*(column[:low] for column in today)))
                 for first in range(low, high, BATCH):
                     self._serve(today, range(first, min(first + BATCH, high)))
-                self._moment += QUARTER_MS
+                self._moment = min(self._moment + QUARTER_MS, self._day + DAY_MS - 1)
                 wait(FRAME_SECONDS)
         except LinerError as error:
             log.error(str(error))
         finally:
             self.playing = False
+
+    def _begin_day(self, shadow: Floats) -> None:
+        """Full budgets and λ float64[campaigns] of the published policy; a campaign that was added meanwhile begins with the others."""
+        with self._lock, self.desk().ledger.transaction():
+            desk = self.desk()
+            policy = desk.decider.policy
+            desk.ledger.begin_day(budgets(policy.campaigns))
+            desk.reprice(np.append(shadow, policy.shadow[shadow.size :]))
 
     def _reprice(self, pacer: Pacer, quarter: int, seen: Breaks) -> None:
         """New prices for the campaigns with which the day began; one that was added meanwhile keeps its own."""

@@ -88,7 +88,7 @@ class Log(NamedTuple):
 
 
 class Reason(IntEnum):
-    """Why an ad plays or does not, in the order in which it is asked, and how a person would say it."""
+    """Why an ad plays or does not, and how a person would say it."""
 
     because: str
 
@@ -110,7 +110,7 @@ class Reason(IntEnum):
     CAP = 9, "the listener had it often enough today"
     BUDGET = 10, "less is left than it would cost"
     SEPARATION = 11, "a better ad of its category is in this break"
-    FLOOR = 12, "the listener's staying is worth more than it pays"
+    FLOOR = 12, "what it pays, less what its budget is worth elsewhere, is below what the listener's staying is worth"
     OUTBID = 13, "others were worth more"
 
 

@@ -211,6 +211,9 @@ def test_crosses_know_pairs_not_values():
     own, other = crosses.cross(codes, clicks, np.array([[-1, 0, 0], [0, 0, 9]]))
     assert len(np.unique(own[:, 0])) == 16
     assert other[0, 0] == -1  # a value not known
+    assert (
+        crosses.cross(codes, clicks, np.array([[1, 6, 0], [2, 9, 0]]))[1][:, 0] == -1
+    ).all()  # nor is it another pair
     assert other[1, 0] == own[(codes[:, 0] == 0) & (codes[:, 1] == 0), 0][0]
 
 

@@ -80,6 +80,18 @@ def test_a_late_report_is_not_charged(ledger, clock):
     assert ledger.books.exposures(USER, DAY) == {1: 2}  # it may have been heard, so it counts for the cap
 
 
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_late_skip_counts_for_the_cap_whether_it_was_swept_or_not(ledger, clock, swept):
+    ledger.set_budgets({1: 1000})
+    ledger.book([booking("a", (1, 100))])
+    clock.now += RESERVATION_MS
+    if swept:
+        ledger.sweep()
+    settle(ledger, "a", 0, False)
+    assert only(ledger) == Balance(1, 1000, 0, 0)
+    assert ledger.books.exposures(USER, DAY) == {1: 1}
+
+
 def test_a_day_begins_anew_with_full_budgets(ledger):
     ledger.set_budgets({1: 1000, 2: 5})
     ledger.book([booking("a", (1, 100))])
@@ -131,6 +143,7 @@ def test_a_clock_that_steps_back_ends_nothing_twice(ledger, clock):
 def test_prices_are_kept_by_name(ledger):
     ledger.keep_prices("x", b"12345678")
     ledger.keep_prices("x", b"12345678")
+    ledger.begin_day({1: 300})  # a desk decides on at them
     assert ledger.books.prices("x") == b"12345678"
     with pytest.raises(NotFound, match="never kept"):
         ledger.books.prices("y")

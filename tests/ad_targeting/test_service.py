@@ -13,7 +13,7 @@ from ad_targeting.live import Live
 from ad_targeting.policy import load, save
 from ad_targeting.publish import open_ledger
 from shared.bootstrap import Engines
-from shared.clock import DEMO_NOW
+from shared.clock import DAY_MS, DEMO_NOW
 from shared.console.app import build_app
 from shared.settings import Settings
 from tests.ad_targeting.by_hand import HOUR_MS, rule
@@ -213,6 +213,19 @@ def test_the_day_is_played_through_the_same_desk(home):
     assert pacing["spent_micros"][-1] == sum(balance.spent for balance in desk.ledger.books.balances())
     newest = [live.explain(json.loads(line)["decision"]) for line in desk.ledger.books.newest(5)]
     assert all(identical for _, identical, _, _ in newest)
+    spent = pacing["spent_micros"]
+    assert live.begin()
+    live.play_day(lambda _: None)
+    assert live.pacing()["spent_micros"] == spent  # from the published λ again, not from the evening's
+    live.close()
+
+
+def test_a_break_at_the_end_of_the_played_day_is_of_that_day(home):
+    live = Live(home, lambda: NOON)
+    assert live.begin()
+    moments = []
+    live.play_day(lambda _: moments.append(live.now()))
+    assert max(moments) < moments[0] // DAY_MS * DAY_MS + DAY_MS
     live.close()
 
 
