@@ -31,6 +31,8 @@ CANDIDATES = 24
 """Verified in a step at most."""
 STALE = 65
 """Frames (1.5 s) without evidence after which another alignment of the reference may go on."""
+FROM_BEGINNING = 65
+"""Frames (1.5 s) of a match that a better alignment of all of it may leave out."""
 GAP = 172
 """Frames (4 s) without evidence after which a match is closed."""
 EVERY = 43
@@ -128,12 +130,16 @@ class Detector:
                 yield from self._found(reference, line, found, now)
 
     def _found(self, reference: Reference, line: Line, found: Evidence, now: int) -> Iterator[Event]:
-        """A line that chance does not explain: a new match, or the continuation of one."""
+        """A line that chance does not explain: a new match, or the continuation of one.
+
+        A match on the first chorus began at row 100. A line with evidence from row 130 on takes its place; one from row 800 on, on the
+        second chorus, continues it, and `furthest` keeps how far the first was heard.
+        """
         nats, first, last = found
         for match in self.open:
             if match.reference == reference:
                 if last > match.last:
-                    if first <= match.first + STALE:  # it explains all that was found so far
+                    if first <= match.first + FROM_BEGINNING:  # it explains all that was found so far
                         match.opening, match.first, match.furthest = line, first, 0.0
                     else:
                         match.furthest = max(match.furthest, match.line.where(match.last))
@@ -167,7 +173,7 @@ class Detector:
         self.closed = {first: row for first, row in self.closed.items() if row > now - MEMORY}
         staying = []
         for match in self.open:
-            if self.index.at(match.reference.first) is None:  # removed
+            if self.index.at(match.reference.first) != match.reference:  # removed, or it is another index by now
                 yield self._event("closed", match)
                 continue
             self._extend(match, now)
@@ -199,7 +205,7 @@ class Detector:
 
     def _event(self, kind: str, match: Open) -> Event:
         heard = ((self.steps * STEP - 1) * HOP + WINDOW) / SAMPLE_RATE
-        return Event(kind, match.match_id, heard, self._match(match), match.reference.first)  # type: ignore[arg-type]
+        return Event(kind, match.match_id, heard, self._match(match), match.reference.recording)  # type: ignore[arg-type]
 
     def _match(self, match: Open) -> Match:
         """As it is reported."""

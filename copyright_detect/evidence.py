@@ -49,33 +49,34 @@ def collect(log: EventLog, topic: str, store: PartitionStore, index: Index, verd
 
 
 def matched(index: Index, verdict: Mapping[str, Any]) -> Reference | None:
-    """The reference of a row of `verdicts`; None when it was removed since, or replaced by another recording of that name."""
-    found = index.at(verdict["ref_frame"])
-    return found if found and found.name == verdict["reference"] else None
+    """The reference of a row of `verdicts`; None when the index has none of that name, or another recording by now."""
+    name = verdict["reference"]
+    found = index.reference(name) if name in index.references else None
+    return (
+        found if found and found.recording == verdict.get("recording") else None
+    )  # an old partition's file names none
 
 
 def draw_match(
     log: EventLog, topic: str, store: PartitionStore, index: Index, verdict: Mapping[str, Any]
 ) -> tuple[bytes, NDArray[np.bool_]]:
-    """The PNG of a match, and which of the peaks in it were found: bool[n]. Drawn by the alignment that the match began with."""
+    """The PNG of a match, and which of the peaks in it were found: bool[n]. From where it began, at the tempo it went on with last."""
     match = Match(*(verdict[name] for name in Match._fields))
     drawn_s = min(match.end_s - match.start_s, (match.ref_end_s - match.ref_start_s) / match.tempo, LONGEST_S)
     begin_s = max(match.start_s - CONTEXT_S, 0.0)
     sound = upload_samples(log, topic, store, verdict["upload"], begin_s, match.start_s + drawn_s + CONTEXT_S)
     ref_begin_s = match.ref_start_s - (match.start_s - begin_s) * match.tempo
     ref_end_s = match.ref_start_s + (drawn_s + CONTEXT_S) * match.tempo
-    upload = Side("upload", decibels(to_float(sound)), begin_s, 1.0)
+    upper = Side("upload", decibels(to_float(sound)), begin_s, 1.0)
     there = matched(index, verdict)
     heard = reference_samples(there, ref_begin_s, ref_end_s)
-    reference = Side(
-        "reference", decibels(np.zeros(0, np.float32) if heard is None else heard), ref_begin_s, match.tempo
-    )
+    lower = Side("reference", decibels(np.zeros(0, np.float32) if heard is None else heard), ref_begin_s, match.tempo)
     frames, bins = index.peaks(there.name) if there else np.zeros((2, 0), np.int32)
     middle_s = (frames + WINDOW // 2 / HOP) / FRAMES_PER_SECOND
     inside = (middle_s >= match.ref_start_s) & (middle_s <= match.ref_start_s + drawn_s * match.tempo)
     peaks = np.stack([middle_s[inside], bins[inside]])
-    found = found_peaks(upload, match, peaks)
-    return draw(upload, reference, match, peaks, found, drawn_s), found
+    found = found_peaks(upper, match, peaks)
+    return draw(upper, lower, match, peaks, found, drawn_s), found
 
 
 def write_evidence(evidence: Evidence, folder: Path, name: str) -> tuple[Path, Path]:

@@ -83,9 +83,7 @@ class Gateway:
     def begin(self, show: str) -> str:
         """A new upload; its id."""
         if not self.db.is_dir():  # before anybody sends megabytes
-            raise NotFound(
-                f"{self.db}: nothing is indexed; play the demo first, or liner copyright-detect serve --db DB"
-            )
+            raise NotFound(f"{self.db}: no index yet; play the demo first, or liner copyright-detect serve --db DB")
         now = self.engines.clock()
         with self._guard:
             for upload in [each for each, found in self.incoming.items() if now - found.touched_ms > IDLE_MS]:

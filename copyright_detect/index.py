@@ -4,7 +4,7 @@ Each reference gets a range of one long line of frames, the catalogue, for good.
 both which reference and where in it. A segment holds the postings of some references sorted by key, behind a table of buckets, and their
 peaks. An addition writes a segment aside and renames the manifest; a removal only renames the manifest. So readers never wait, and see
 either before or after. When a segment has become as large as half of the one before it, the two are merged: their number stays
-logarithmic, and as no reference ever moves, whoever is matching at that moment need not notice.
+logarithmic, and as no reference ever moves, not even when it is added again, whoever is matching at that moment need not notice.
 """
 
 import fcntl
@@ -60,6 +60,8 @@ class Reference(NamedTuple):
     frames: int
     samples: int
     source: str | None
+    recording: str = ""
+    """Hash of its peaks and length: the same in every index and under every name. Empty in checkpoints from before it was kept."""
 
 
 @dataclass(frozen=True)
@@ -169,25 +171,29 @@ def open_index(path: str | Path) -> Index:
 def add_references(
     path: str | Path, references: Iterable[tuple[str, Blocks]], sources: dict[str, str] | None = None
 ) -> list[str]:
-    """Index audio (mono float32 at SAMPLE_RATE, whole or in blocks) under names; a name that exists is replaced.
+    """Index audio (mono float32 at SAMPLE_RATE, whole or in blocks) under names; a name that exists, or comes twice, is replaced.
 
-    Creates the index. All become visible at once. Returns one line for each reference that was refused.
+    Creates the index. All become visible at once. A recording that is there already stays where it is, so that no match on it ends
+    and no evidence loses it. Returns one line for each reference that was refused.
     """
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     with _writing(folder) as manifest:
         parts, refused = dict[str, Part](), list[str]()
+        segments = [_open_segment(folder, name) for name in manifest["segments"]]
+        known = {reference.name: reference for reference, _, _ in _living(segments, set(manifest["removed"]))}
         for name, audio in references:
             try:
                 part = _analyse(name, audio, manifest["next"], (sources or {}).get(name))
             except BadInput as error:
                 refused.append(str(error))
                 continue
-            manifest["next"] = part[0].first + part[0].frames + APART
-            parts[name] = part
+            parts.pop(name, None)  # in a segment, places ascend
+            if name not in known or known[name] != part[0]._replace(first=known[name].first):
+                manifest["next"] = part[0].first + part[0].frames + APART
+                parts[name] = part
         if parts:
-            segments = [_open_segment(folder, name) for name in manifest["segments"]]
-            manifest["removed"] += [r.first for s in segments for r in s.references if r.name in parts]
+            manifest["removed"] += [known[name].first for name in parts if name in known]
             manifest["segments"].append(_write_segment(folder, list(parts.values())))
             _merge(folder, manifest)
     return refused
@@ -240,7 +246,8 @@ def _analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
     if first + frames > CATALOGUE:
         raise BadInput(f"{name}: the index is full ({CATALOGUE:,} frames were ever given out); build a new one")
     at = (rows - REFERENCE_BOX.half_frames + first).astype(np.uint32)
-    return Reference(name, first, frames, samples, source), at, bins.astype(np.uint16)
+    recording = hashlib.sha256(b"%d " % samples + rows.tobytes() + bins.tobytes()).hexdigest()[:16]
+    return Reference(name, first, frames, samples, source, recording), at, bins.astype(np.uint16)
 
 
 def _write_segment(folder: Path, parts: list[Part]) -> str:
@@ -296,7 +303,10 @@ def _merge(folder: Path, manifest: dict[str, Any]) -> None:
 
 def _open_segment(folder: Path, name: str) -> Segment:
     place = folder / name
-    references = tuple(Reference(**row) for row in json.loads((place / "references.json").read_text()))
+    rows = json.loads((place / "references.json").read_text())
+    references = tuple(
+        Reference(**{"recording": f"{name} {row['first']}"} | row) for row in rows
+    )  # one of before has none
     return Segment(name, references, *(np.asarray(np.load(place / f"{array}.npy", mmap_mode="r")) for array in ARRAYS))
 
 

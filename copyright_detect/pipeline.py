@@ -64,7 +64,8 @@ class Step:
         detector, events = self._detector(upload.upload), list[Event]()
         while (samples := self.batch.next_samples(upload)) is not None:
             events += detector.push(to_float(samples))
-            upload = upload._replace(next_number=upload.next_number + 1, samples=upload.samples + len(samples) // 2)
+            heard, number = upload.samples + len(samples) // 2, upload.next_number + 1
+            upload = upload._replace(next_number=number, samples=heard, index_version=self.catalogue.index.version)
         if upload.end_number is not None and upload.next_number > upload.end_number:
             self._end(upload, COMPLETE, events)
         else:
@@ -88,7 +89,7 @@ class Step:
             self.batch.publish(upload.upload, events)
             matches, day = self.batch.matches(upload.upload), from_ms(upload.started_ms).date()
             self.batch.decide(upload.upload, decide(matches, rights, upload.show, day))
-        self.batch.put(upload._replace(index_version=self.catalogue.index.version))
+        self.batch.put(upload)
 
     def _detector(self, upload: str) -> Detector:
         """The upload's detector: from memory, from its checkpoint, or new."""

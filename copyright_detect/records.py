@@ -29,7 +29,7 @@ class Match(NamedTuple):
     expected_false_alarms_per_1000h: float
     """How many matches at least this good chance alone would give in 1,000 hours of upload."""
     tempo: float
-    """Seconds of reference per second of upload: 1.05 plays it 5 % faster."""
+    """Seconds of reference per second of upload, as it went on last: 1.05 plays it 5 % faster."""
 
 
 class Event(NamedTuple):
@@ -41,5 +41,5 @@ class Event(NamedTuple):
     at_s: float
     """Seconds of the upload heard when it was raised."""
     match: Match
-    ref_frame: int
-    """Where its reference begins in the catalogue: unlike a name, a place is never given to another recording."""
+    recording: str
+    """Which sound its reference was: a name, or a place in the catalogue, is another's in another index."""

@@ -156,9 +156,7 @@ def print_scan(report: dict[str, Any]) -> None:
             print(f"  {span}  {odds}  {match['action']}")
 
 
-def scan(
-    files: Sequence[str | Path], db: str | Path, rights: Rights, licensee: str, day: date
-) -> Iterator[dict[str, Any]]:
+def scan(files: Sequence[Path], db: Path, rights: Rights, licensee: str, day: date) -> Iterator[dict[str, Any]]:
     """The rows of a report, file by file; licensee: the show they are of, for its licences."""
     index = open_index(db)
     for file in progress(files, "scan"):

@@ -41,7 +41,7 @@ create table if not exists chunks (
 create table if not exists verdicts (
     upload text, match_id integer, kind text not null, alarm_s real not null, at_s real not null, reference text not null,
     start_s real not null, end_s real not null, ref_start_s real not null, ref_end_s real not null, score real not null,
-    expected_false_alarms_per_1000h real not null, tempo real not null, ref_frame integer not null,
+    expected_false_alarms_per_1000h real not null, tempo real not null, recording text not null,
     primary key (upload, match_id)
 ) without rowid;
 create table if not exists decisions (
@@ -90,7 +90,7 @@ class PartitionStore(PartitionFile):
         return Upload(*rows[0]) if rows else None
 
     def verdicts(self, upload: str | None = None) -> list[dict[str, Any]]:
-        """The matches of an upload, or of all: kind, alarm_s (seconds heard at the first alarm), at_s, the fields of Match, ref_frame."""
+        """The matches of an upload, or of all: kind, alarm_s (seconds heard at the first alarm), at_s, the fields of Match, recording."""
         return self._of("verdicts", upload, "upload, match_id")
 
     def decisions(self, upload: str | None = None) -> list[dict[str, Any]]:
@@ -99,10 +99,8 @@ class PartitionStore(PartitionFile):
 
     def loudness(self, upload: str) -> bytes:
         """The peak of each quarter of a second that was heard, 0 to 255."""
-        heard = "upload = ? and first_sample is not null"
-        return b"".join(
-            row[0] for row in self._rows(f"select loudness from chunks where {heard} order by number", upload)
-        )
+        query = "select loudness from chunks where upload = ? and first_sample is not null order by number"
+        return b"".join(row[0] for row in self._rows(query, upload))
 
     def places(self, upload: str, first: int, last: int) -> list[tuple[int, int]]:
         """(log offset, first sample) of the chunks that hold samples first to last."""
@@ -210,7 +208,7 @@ class Batch:
         """Upsert the verdicts that events speak of; `alarm_s` stays what the first event said."""
         first = "coalesce((select alarm_s from verdicts where upload = ?1 and match_id = ?2), ?4)"
         places = ", ".join(f"?{number}" for number in range(4, 6 + len(Match._fields)))
-        rows = ((upload, event.match_id, event.kind, event.at_s, *event.match, event.ref_frame) for event in events)
+        rows = ((upload, event.match_id, event.kind, event.at_s, *event.match, event.recording) for event in events)
         self._db.executemany(f"insert or replace into verdicts values (?1, ?2, ?3, {first}, {places})", rows)
 
     def matches(self, upload: str) -> list[Match]:

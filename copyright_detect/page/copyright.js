@@ -20,8 +20,7 @@ function say(message, alarm = false) {
 }
 
 async function playDemo() {
-  const { upload } = await ask(`demo?level_db=${$("level").value}`, { method: "POST" });
-  watch(upload, DEMO_SECONDS);
+  watch((await ask(`demo?level_db=${$("level").value}`, { method: "POST" })).upload, DEMO_SECONDS);
 }
 
 async function sendFile(file) {

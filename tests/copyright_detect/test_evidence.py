@@ -115,7 +115,7 @@ def test_without_the_file_of_the_reference_its_peaks_are_drawn(heard):
     assert reference_samples(index.reference("song 1"), 0.0, 1.0).size == SAMPLE_RATE
     assert reference_samples(index.reference("song 2"), 0.0, 1.0) is None
     (row,) = heard.store.verdicts("u")
-    other = {**row, "reference": "song 2", "ref_frame": index.reference("song 2").first}
+    other = {**row, "reference": "song 2", "recording": index.reference("song 2").recording}
     found = collect(heard.log, heard.run.topic, heard.store, index, other)
     image = Image.open(io.BytesIO(found.png)).convert("RGB")
     lower = np.asarray(image.crop((LEFT, TOP + PANEL + 58, WIDTH - 16, TOP + 2 * PANEL + 58)), float)

@@ -85,6 +85,41 @@ def test_a_name_indexed_again_is_the_new_recording(folder):
     assert index.reference("a").first > index.reference("c").first
 
 
+def test_the_same_recordings_indexed_again_stay_where_they_are(folder):
+    before, places = open_index(folder), [open_index(folder).reference(name).first for name in "abc"]
+    again = [("a", noise(1)), ("b", noise(2)), ("c", noise(3))]
+    add_references(folder, again, sources={"b": "/music/b.ogg"})
+    assert open_index(folder).version == before.version
+    add_references(folder, [*again[:2], ("c", noise(8))], sources={"b": "/music/b.ogg"})  # of the same length
+    after = open_index(folder)
+    assert [after.reference(name).first for name in "ab"] == places[:2]
+    assert after.reference("c").first > places[2]
+    assert after.reference("c").recording != before.reference("c").recording
+    add_references(folder, [("d", noise(2))])
+    assert open_index(folder).reference("d").recording == before.reference("b").recording
+
+
+def test_of_a_name_that_comes_twice_the_last_counts(tmp_path):
+    add_references(tmp_path / "db", [("x", noise(1)), ("y", noise(2)), ("x", noise(3, 5.0))])
+    index = open_index(tmp_path / "db")
+    assert index.reference("x").samples == 5 * SAMPLE_RATE
+    for name in "xy":
+        assert index.at(index.reference(name).first) == index.reference(name)
+        assert found(index, name) > 500
+
+
+def test_a_segment_from_before_recordings_were_kept_names_places(folder):
+    (segment,) = folder.glob("segment-*")
+    rows = json.loads((segment / "references.json").read_text())
+    (segment / "references.json").write_text(
+        json.dumps([{k: v for k, v in r.items() if k != "recording"} for r in rows])
+    )
+    old = {name: open_index(folder).reference(name).recording for name in "abc"}
+    assert len(set(old.values())) == 3
+    add_references(folder, [("d", noise(4, 12.0))])  # merges
+    assert {name: open_index(folder).reference(name).recording for name in "abc"} == old
+
+
 def test_segments_stay_few_and_no_reference_moves(folder):
     places = {name: open_index(folder).reference(name).first for name in "abc"}
     for number in range(20):

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copyright_detect import pipeline
+from copyright_detect.catalogue import Catalogue
 from copyright_detect.chunks import encode, seal
-from copyright_detect.index import remove_reference
+from copyright_detect.evidence import matched
+from copyright_detect.index import add_references, remove_reference
 from copyright_detect.ordering import WINDOW
 from copyright_detect.rights import ELSEWHERE, Decision
 from copyright_detect.store import Upload
@@ -19,12 +21,15 @@ from copyright_detect.views import upload_report
 from copyright_detect.worker import SKEW_MS, send, tick
 from shared.errors import Conflict
 from shared.ports import Message
+from shared.world.sound import RATE, song
 from tests.copyright_detect.uploads import (
+    RELEASES,
     RIGHTS,
     Desk,
     cut_all,
     heard_whole,
     in_parts,
+    index_songs,
     make_podcast,
     shuffled,
     write_rights,
@@ -38,7 +43,7 @@ def verdict_of(events):
         first = rows.get(event.match_id, {"alarm_s": event.at_s})["alarm_s"]
         rows[event.match_id] = {
             "match_id": event.match_id, "kind": event.kind, "alarm_s": first, "at_s": event.at_s, **event.match._asdict(),
-            "ref_frame": event.ref_frame,
+            "recording": event.recording,
         }  # fmt: skip
     return list(rows.values())
 
@@ -248,6 +253,42 @@ def test_a_reference_that_is_removed_closes_its_match(tmp_path, db, podcast):
     (row,) = desk.store.verdicts()
     assert row["kind"] == "closed"
     assert row["end_s"] < 20
+    desk.close()
+
+
+@pytest.mark.parametrize("names", [("another",), ("song 1",)])
+def test_in_another_index_an_open_match_closes_and_uploads_go_on(tmp_path, db, podcast, names):
+    desk = Desk(tmp_path, db)
+    play = RELEASES[1]
+    add_references(tmp_path / "one", [("song 1", song(1, play))])  # both begin at the first frame
+    add_references(tmp_path / "two", [(name, song(1, RELEASES[2])[: int(play.seconds * RATE)]) for name in names])
+    desk.db = tmp_path / "one"
+    desk.restart()
+    send(desk.log, desk.run, cut_all(podcast)[:18])
+    desk.worker.drain()
+    assert [row["kind"] for row in desk.store.verdicts()] in (["provisional"], ["extended"])
+    heard = desk.store.upload("u").index_version
+    desk.db = tmp_path / "two"
+    desk.restart()
+    tick(desk.log, desk.run, desk.store.upload("u").last_ms + pipeline.TIMEOUT_MS + 1)
+    desk.worker.drain()
+    (row,) = desk.store.verdicts()
+    assert (row["kind"], row["reference"]) == ("closed", "song 1")
+    assert matched(desk.worker.catalogue.index, row) is None  # another recording, even of this name at this place
+    assert matched(Catalogue(tmp_path / "one").index, row).name == "song 1"
+    assert (desk.store.upload("u").status, desk.store.upload("u").index_version) == ("timed out", heard)
+    desk.close()
+
+
+def test_the_folder_indexed_again_changes_no_open_match(tmp_path, db, podcast, events):
+    desk = Desk(tmp_path, shutil.copytree(db, tmp_path / "db"))
+    chunks = cut_all(podcast)
+    send(desk.log, desk.run, chunks[:18])
+    desk.worker.drain()
+    index_songs(desk.db, db)
+    send(desk.log, desk.run, chunks[18:])
+    desk.worker.drain()
+    assert without_upload(desk.store.verdicts()) == verdict_of(events)
     desk.close()
 
 

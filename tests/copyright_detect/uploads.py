@@ -31,12 +31,17 @@ song 1,Northlight,WORLD,2026-01-01,2026-12-31,allow,,licensed
 
 def make_db(db):
     """An index of four songs, and rights on two of them."""
-    sounds = {release.title: song(1, release) for release in RELEASES}
     db.mkdir(parents=True)
-    soundfile.write(db.with_suffix(".wav"), sounds["song 1"], RATE)
-    add_references(db, list(sounds.items()), sources={"song 1": str(db.with_suffix(".wav"))})
+    soundfile.write(db.with_suffix(".wav"), song(1, RELEASES[1]), RATE)
+    index_songs(db, db)
     write_rights(db, RIGHTS)
     return db
+
+
+def index_songs(db, of):
+    """Index the four songs, as those of the index `of`."""
+    sounds = [(release.title, song(1, release)) for release in RELEASES]
+    add_references(db, sounds, sources={"song 1": str(of.with_suffix(".wav"))})
 
 
 def write_rights(db, text):
