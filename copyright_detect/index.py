@@ -304,9 +304,8 @@ def _merge(folder: Path, manifest: dict[str, Any]) -> None:
 def _open_segment(folder: Path, name: str) -> Segment:
     place = folder / name
     rows = json.loads((place / "references.json").read_text())
-    references = tuple(
-        Reference(**{"recording": f"{name} {row['first']}"} | row) for row in rows
-    )  # one of before has none
+    # a row from before recordings were hashed is known by its place
+    references = tuple(Reference(**{"recording": f"{name} {row['first']}"} | row) for row in rows)
     return Segment(name, references, *(np.asarray(np.load(place / f"{array}.npy", mmap_mode="r")) for array in ARRAYS))
 
 
