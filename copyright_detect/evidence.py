@@ -49,7 +49,7 @@ def collect(log: EventLog, topic: str, store: PartitionStore, index: Index, verd
 
 
 def matched(index: Index, verdict: Mapping[str, Any]) -> Reference | None:
-    """The reference of a row of `verdicts`; None when the index has none of that name, or another recording by now, or an old row names none."""
+    """The reference of a row of `verdicts`; None when the index has another recording of that name, or none, or the row is too old."""
     name = verdict["reference"]
     found = index.reference(name) if name in index.references else None
     return found if found and found.recording == verdict.get("recording") else None
