@@ -1,4 +1,5 @@
-"""kill −9 anywhere: between count and commit, in a transaction, during a close or a rebalance. The rerun equals the recount, bit by bit.
+"""kill −9 anywhere: between count and commit, in a transaction, during a close or a rebalance; and a broker that goes away at any call.
+The rerun equals the recount, bit by bit.
 
 Reproduce one seed: LINER_FAULT_SEED=3 pytest tests/faults/test_charts_kill.py
 """
@@ -18,6 +19,7 @@ from shared.bootstrap import Engines
 from shared.lake import Lake
 from shared.settings import Settings
 from tests.charts.conftest import NOW
+from tests.faults.broker import runs_until_done
 from tests.faults.charts_killed import LEASE_MS, RULES, Clock, count_all, strike
 from tests.faults.moments import dies
 
@@ -57,6 +59,18 @@ def test_killed_anywhere_and_rerun(tmp_path, unbroken, seed):
     moment = random.Random(seed).randint(1, moments)
     assert dies(processes, strike, str(tmp_path), moment, str(tmp_path / "moments")) == -signal.SIGKILL
     count_all(tmp_path, Clock(NOW + LEASE_MS))  # the dead members' leases have run out
+    engines = Engines(Settings(home=tmp_path), Clock())
+    assert streamed(Run("t", tmp_path), engines, RULES) == result
+    engines.close()
+    assert final_charts(tmp_path) == final_charts(home)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_the_broker_goes_away_and_nothing_is_lost_or_counted_twice(tmp_path, unbroken, monkeypatch, seed):
+    home, _, result = unbroken
+    away = runs_until_done(monkeypatch, seed, lambda times: count_all(tmp_path, Clock(NOW + times * LEASE_MS)))
+    assert away > 1
     engines = Engines(Settings(home=tmp_path), Clock())
     assert streamed(Run("t", tmp_path), engines, RULES) == result
     engines.close()

@@ -1,4 +1,5 @@
-"""kill −9 anywhere: in a transaction, between commits, in a rebalance, while sending. The tables equal a quiet run's, byte for byte.
+"""kill −9 anywhere: in a transaction, between commits, in a rebalance, while sending; and a broker that goes away at any call.
+The tables equal a quiet run's, byte for byte.
 
 Reproduce one seed: LINER_FAULT_SEED=3 pytest tests/faults/test_copyright_kill.py
 """
@@ -13,7 +14,8 @@ import pytest
 
 from copyright_detect.worker import Run
 from tests.copyright_detect.uploads import Clock, make_db
-from tests.faults.copyright_killed import LATER, MESSAGES, PARTITIONS, hear_all, strike
+from tests.faults.broker import runs_until_done
+from tests.faults.copyright_killed import LATER, LEASE_MS, MESSAGES, PARTITIONS, hear_all, strike
 from tests.faults.moments import dies
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "3"))
@@ -63,4 +65,15 @@ def test_killed_anywhere_and_rerun(tmp_path, db, quiet, seed):
     moment = random.Random(seed).randint(1, moments)
     assert dies(processes, strike, str(tmp_path), str(db), moment, str(tmp_path / "moments")) == -signal.SIGKILL
     hear_all(tmp_path, db, Clock(LATER), MESSAGES)  # the dead members' leases have run out
+    assert tables(tmp_path) == expected
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_the_broker_goes_away_and_nothing_is_lost_or_heard_twice(tmp_path, db, quiet, monkeypatch, seed):
+    _, expected = quiet
+    away = runs_until_done(
+        monkeypatch, seed, lambda times: hear_all(tmp_path, db, Clock(LATER + times * LEASE_MS), MESSAGES)
+    )
+    assert away > 1
     assert tables(tmp_path) == expected
