@@ -51,9 +51,7 @@ def add_verbs(verbs: Any) -> None:
         parser.add_argument("--json", action="store_true")
         parser.set_defaults(run=_show if verb == "show" else _card)
     parser.add_argument("--name", default="summary", help="which card; `all` for the whole story (%(default)s)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("card.png"), help=".png or .svg file, or a folder for `all` (%(default)s)"
-    )
+    parser.add_argument("--out", type=Path, help=".png or .svg file, or a folder for `all` (card.png, or cards)")
 
     gone = verbs.add_parser("forget", help="delete a user from all that was published and from every later run")
     gone.add_argument("user", type=_user)
@@ -114,4 +112,5 @@ def _forget(arguments: argparse.Namespace) -> None:
 def _card(arguments: argparse.Namespace) -> None:
     from wrapped.demo import write_user_cards
 
-    write_user_cards(arguments.user, arguments.year, arguments.lake, arguments.name, arguments.out, arguments.json)
+    out = arguments.out or Path("cards" if arguments.name == "all" else "card.png")
+    write_user_cards(arguments.user, arguments.year, arguments.lake, arguments.name, out, arguments.json)

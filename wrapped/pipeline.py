@@ -203,7 +203,8 @@ def _reconcile(engine: Engine, plays: Dataset, calendar: Dataset, totals: dict[s
     counted = engine.query(RECONCILE, {"plays": plays, "calendar": calendar}).to_pylist()[0]
     if (counted["plays"], counted["ms"]) != (totals["plays"], totals["ms"]):
         raise CheckFailed(
-            f"the reviews hold {totals['plays']:,} plays, the buckets {counted['plays']:,}; nothing was published"
+            f"the reviews hold {totals['plays']:,} plays of {totals['ms']:,} ms, "
+            f"the buckets {counted['plays']:,} of {counted['ms']:,}; nothing was published"
         )
 
 

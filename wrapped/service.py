@@ -61,7 +61,8 @@ def find_card(engines: Engines, year: int, user: int, name: str) -> Card:
 
 
 def talkative(engines: Engines, year: int) -> list[str]:
-    """A few users of the first bucket, those with the most plays first."""
-    shard = engines.lake.dataset("wrapped/years", str(year)).shards[0]
-    rows = read_shard(shard.path, ["user_id", "plays"]).to_pylist()
+    """A few users of the first bucket that has some, those with the most plays first."""
+    shards = engines.lake.dataset("wrapped/years", str(year)).shards
+    tables = (read_shard(shard.path, ["user_id", "plays"]) for shard in shards)
+    rows: list[dict[str, int]] = next((table.to_pylist() for table in tables if table.num_rows), [])
     return [str(row["user_id"]) for row in sorted(rows, key=lambda row: (-row["plays"], row["user_id"]))[:SHOWN_USERS]]

@@ -70,6 +70,14 @@ def test_the_order_of_rows_and_files_changes_nothing(engine, tmp_path):
     assert one.digest == other.digest
 
 
+def test_of_one_play_in_two_zones_the_same_is_kept_whatever_the_order(engine, tmp_path):
+    made = [(1, "A", "Song", at("2024-05-05 23:30"), 60_000, "pop", zone) for zone in ("UTC", "Asia/Kolkata")]
+    one = run_rows(engine, Lake(tmp_path / "one"), tmp_path / "a", made, files=2, seed=0)
+    for seed in range(1, 6):
+        other = run_rows(engine, Lake(tmp_path / str(seed)), tmp_path / f"b{seed}", made, files=2, seed=seed)
+        assert other.digest == one.digest
+
+
 def test_rows_that_cannot_be_believed_are_counted_by_reason(engine, lake, tmp_path):
     good = (1, "A", "T", at("2024-05-01 10:00"), 60_000, None, "UTC")
     bad = {

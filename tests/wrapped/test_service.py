@@ -9,8 +9,10 @@ from shared.bootstrap import Engines
 from shared.cli import main
 from shared.console.app import build_app
 from shared.settings import Settings
+from tests.wrapped.adversaries import at, write
 from wrapped.pipeline import run_year
-from wrapped.sources import world_source
+from wrapped.service import talkative
+from wrapped.sources import own_source, world_source
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,9 @@ def test_the_verbs(home, capsys, tmp_path, monkeypatch):
     assert (tmp_path / "card.svg").read_text().startswith("<svg")
     assert main(["wrapped", "card", "3", "--name", "all", "--out", str(tmp_path / "all")]) == 0
     assert len(list((tmp_path / "all").glob("*.png"))) >= 6
+    monkeypatch.chdir(tmp_path)
+    assert main(["wrapped", "card", "3", "--name", "all"]) == 0
+    assert len(list((tmp_path / "cards").glob("*.png"))) >= 6
     assert main(["wrapped", "card", "3", "--name", "none"]) == 2
     assert main(["wrapped", "show", "99999"]) == 2
     assert main(["wrapped", "show", "3", "--lake", str(tmp_path / "empty")]) == 2
@@ -81,6 +86,17 @@ def test_run_on_own_files(capsys, tmp_path):
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["users"] == 12 + len(LEVEL)
     assert main(["wrapped", "show", str(LEAP), "--lake", str(tmp_path / "out"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["top_month"] == "2024-02"
+
+
+@pytest.mark.parametrize("user", range(1, 9))
+def test_whoever_is_alone_is_offered_from_any_bucket(engine, tmp_path, monkeypatch, user):
+    from tests.wrapped.conftest import NOW
+
+    monkeypatch.setattr("wrapped.pipeline.bucket_count", lambda rows: 4)
+    engines = Engines(Settings(home=tmp_path))
+    plays = [(user, "A", "Song", at("2024-05-05 05:05"), 60_000, "pop", "UTC")]
+    run_year(engine, engines.lake, own_source(engine, write(tmp_path / "plays", plays, files=1)), 2024, NOW)
+    assert talkative(engines, 2024) == [str(user)]
 
 
 def test_capacity_is_arithmetic(capsys):
