@@ -37,8 +37,8 @@ def browser():
 
 
 @pytest.fixture
-def page(browser):
-    """A page that fails its test on any console error, page error or request to another origin."""
+def page(browser, serve):
+    """A page that fails its test on any console error, page error or request to another origin; closed before its server stops."""
     context = browser.new_context()
     opened = context.new_page()
     wrong = []
