@@ -79,13 +79,14 @@ class Guest:
 
     async def _stay(self) -> None:
         while True:
-            with suppress(OSError, WebSocketException, Gap, TimeoutError):
+            try:
                 async with connect(self._url, compression=None, ping_interval=None, max_size=2**22) as socket:
-                    try:
-                        await self._attend(socket)
-                    except ConnectionClosed as closed:
-                        if closed.rcvd and closed.rcvd.code in FINAL:
-                            return
+                    await self._attend(socket)
+            except ConnectionClosed as closed:
+                if closed.rcvd and closed.rcvd.code in FINAL:
+                    return
+            except (OSError, WebSocketException, Gap, TimeoutError):
+                pass
             self._socket = None
             await asyncio.sleep(AGAIN_S)
 

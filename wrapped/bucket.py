@@ -88,10 +88,8 @@ def merge(shard: str, inputs: str, files: int, folder: str) -> Json:
     bucket = int(shard)
     plays = read_partition([f"{inputs}/split-{index:05d}.arrow" for index in range(files)], bucket)
     user, started, track, ms = (_integers(plays[name]) for name in ("user_id", "started_ms", "track", "ms"))
-    local = _integers(plays["local_day"]) * 24 + _integers(
-        plays["local_hour"]
-    )  # of equal plays in two zones the earlier is kept
-    order = np.lexsort((local, (track << 32) | ms, started, user))
+    local = _integers(plays["local_day"]) * 24 + _integers(plays["local_hour"])
+    order = np.lexsort((local, (track << 32) | ms, started, user))  # of one play in two zones the earlier hour is kept
     same = np.ones(max(len(order) - 1, 0), bool)
     for column in (user, started, track, ms):
         same &= column[order][1:] == column[order][:-1]

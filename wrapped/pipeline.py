@@ -33,7 +33,7 @@ from wrapped.shuffle import read_partition, write_partitions
 from wrapped.steps import run_step
 from wrapped.year import COUNTED_MS, Calendar, Plays, Reviews, review
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when the bytes of a result change, so that no record of an older run is resumed."""
 RECONCILE = (Path(__file__).parent / "sql" / "reconcile.sql").read_text()
 DIMENSIONS = ("artists", "tracks", "genres")
