@@ -16,7 +16,9 @@ JUDGED_ROWS = 100_000
 
 def cross(codes: Int64, clicks: Floats, others: Int64) -> tuple[Int64, Int64]:
     """The most telling pairs of fields of `codes` int64[n, k] ≥ −1, as codes int64[n, c], and the same pairs of `others`."""
-    pairs = best_pairs(codes[:JUDGED_ROWS], clicks[:JUDGED_ROWS])
+    count = min(len(codes), JUDGED_ROWS)
+    judged = np.arange(count) * len(codes) // max(count, 1)  # from the whole table, which may be sorted
+    pairs = best_pairs(codes[judged], clicks[judged])
     own, of_others = [np.empty((len(codes), 0), np.int64)], [np.empty((len(others), 0), np.int64)]
     for first, second in pairs:
         base = int(max(codes[:, second].max(), others[:, second].max(initial=-1))) + 2

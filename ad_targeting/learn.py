@@ -38,8 +38,11 @@ def _codes(breaks: Any, campaigns: Any, rows: Any, ads: Any) -> Any:
 
 
 def repriced(log: Log, campaigns: Campaigns, model: Model) -> Log:
-    """The log at the cheap model's prices: λ must be solved at the prices at which decisions will be made."""
-    return log._replace(price=_prices(log, campaigns.bid, model))
+    """The log at the cheap model's prices, the dearest first again: λ must be solved at the prices at which decisions will be made."""
+    price = _prices(log, campaigns.bid, model)
+    sizes = np.diff(log.first)
+    order = np.lexsort((log.ad, -price, np.repeat(np.arange(sizes.size), sizes)))
+    return log._replace(ad=log.ad[order], price=price[order])
 
 
 @njit(cache=True, nogil=True)

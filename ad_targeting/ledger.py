@@ -80,7 +80,7 @@ class Outcome(StrEnum):
 
     BOOKED = "booked"
     REPEATED = "repeated"  # the very same came before; nothing moved
-    TAKEN = "taken"  # the id stands for another answer, which stays
+    TAKEN = "taken"  # the id stands for another answer, the slot for a charge: it stays
     UNFUNDED = "unfunded"  # less is left than it costs: look again, decide again
     CAPPED = "capped"  # another worker showed the campaign meanwhile
     SPENT = "spent"
@@ -166,7 +166,7 @@ class Ledger:
             return Outcome.UNKNOWN
         campaign, micros, state, until = rows[0]
         if state != "reserved":
-            return Outcome.REPEATED if state == ("spent" if played else "released") else Outcome.LATE
+            return Outcome.REPEATED if played == (state == "spent") else Outcome.LATE if played else Outcome.TAKEN
         late = until <= now
         self._end(now, decision, slot, campaign, micros, "spend" if played and not late else "release")
         if not played and not late:

@@ -168,8 +168,8 @@ class Live:
         desk.reprice(np.append(prices, desk.decider.policy.shadow[old:]))
 
     def _serve(self, breaks: Breaks, rows: range) -> None:
-        """Decide, book and settle some breaks of the day."""
+        """Decide, book and settle some breaks of the day, under ids that no request over HTTP can have."""
         desk, dice = self.desk(), np.random.default_rng(np.random.SeedSequence([rows.start, 97]))
-        records = map(read_record, desk.answer([(f"day-{row}", request_of(breaks, row)) for row in rows]))
+        records = map(read_record, desk.answer([(f"day.{row}", request_of(breaks, row)) for row in rows]))
         slots = [(record.decision, slot) for record in records for slot in range(len(record.played))]
         desk.ledger.settle([Report(decision, slot, bool(dice.random() < PLAYED)) for decision, slot in slots])

@@ -110,17 +110,21 @@ class Pacer:
         return share
 
     def _expected(self, now: Now, first: int) -> Floats:
-        """How many of today's breaks each of yesterday's remaining breaks stands for, float64[breaks left]."""
+        """How many of today's breaks each of yesterday's remaining breaks stands for, float64[breaks left]: by the traffic of the whole
+        day, by its countries lately, and by its contexts beside what the countries explain."""
         usual, today = self.yesterday.breaks, now.today
         prior = 0.02 * self.minute.size
-        weight = np.full(self.minute.size - first, (today.moment.size + prior) / (first + prior))
+        scale = (today.moment.size + prior) / (first + prior)
+        weight = np.full(self.minute.size - first, scale)
         then = slice(int(np.searchsorted(self.minute, now.minute - RECENT)), first)
         lately = slice(int(np.searchsorted(today.moment, today.moment[-1:].max(initial=0) - RECENT * 60_000)), None)
         fading = np.exp(-(self.minute[first:] - now.minute) / FADING)
+        explained = np.full(then.stop - then.start, scale)
         by = (today.country, usual.country, len(CODES)), (today.context, usual.context, len(CONTEXTS))
         for here, before, values in by:
             seen = np.bincount(here[lately], minlength=values) + PRIOR
-            ratio = seen / (np.bincount(before[then], minlength=values) * weight[0] + PRIOR)
+            ratio = seen / (np.bincount(before[then], explained, values) + PRIOR)
+            explained *= ratio[before[then]]
             weight *= ratio[before[first:]] ** fading
         return weight
 

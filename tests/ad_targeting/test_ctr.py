@@ -203,6 +203,15 @@ def test_the_surprise_is_that_of_each_row_left_out():
     assert crosses.surprise(codes, clicks) == pytest.approx(np.mean(losses))
 
 
+def test_crosses_are_judged_on_the_whole_of_a_sorted_table(monkeypatch):
+    monkeypatch.setattr(crosses, "JUDGED_ROWS", 500)
+    codes = np.random.default_rng(7).integers(0, 4, (2_000, 4))
+    clicks = ((codes[:, 1] + codes[:, 3]) % 2).astype(np.float64)
+    order = np.argsort(clicks, kind="stable")
+    own, _ = crosses.cross(codes[order], clicks[order], codes[:1])
+    assert np.corrcoef(own[:, 0] // 4 % 2 ^ own[:, 0] % 2, clicks[order])[0, 1] == pytest.approx(1)
+
+
 def test_crosses_know_pairs_not_values():
     rng = np.random.default_rng(7)
     codes = rng.integers(0, 4, (2_000, 3))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ad_targeting import calibration, hashed, trees
 from ad_targeting.decide import TOP, Decider, read_record
 from ad_targeting.filters import reason
-from ad_targeting.model import CROSSED, MAINS, START, VALUES, codes_of, cross, unroll
+from ad_targeting.learn import repriced
+from ad_targeting.model import CROSSED, MAINS, START, VALUES, cheap, codes_of, cross, unroll
 from ad_targeting.policy import digest, load, save
 from ad_targeting.records import ADULT, ALL_AGES, SENSITIVE, Reason
 from ad_targeting.world import make_log, request_of
@@ -237,3 +238,18 @@ def test_a_record_of_another_policy_or_none_is_refused(decider):
         with pytest.raises(BadInput, match="audit record"):
             read_record(broken)
     assert msgspec.json.decode(line)["decision"] == "d"
+
+
+def test_a_log_at_the_models_prices_has_the_dearest_first(market, policy):
+    log = make_log(market, -1)
+    found = repriced(log, market.campaigns, policy.model)
+    same_break = np.repeat(np.arange(len(log.first) - 1), np.diff(log.first))
+    assert (np.diff(found.price)[np.diff(same_break) == 0] <= 0).all()
+    assert (np.sort(same_break * 1000 + found.ad) == np.sort(same_break * 1000 + log.ad)).all()
+    probability, codes = np.empty(len(market.campaigns.bid)), np.empty(MAINS, np.int64)
+    for row in range(20):
+        ads = found.ad[found.first[row] : found.first[row + 1]]
+        codes_of(request_of(log.breaks, row), codes)
+        cheap(policy.model, ads, len(ads), codes, probability)
+        prices = np.maximum((market.campaigns.bid[ads] * probability[ads] + 0.5).astype(int), 1)
+        assert (prices == found.price[found.first[row] : found.first[row + 1]]).all()

@@ -65,7 +65,7 @@ def test_a_report_that_comes_twice_moves_nothing(ledger):
     ledger.book([booking("a", (1, 100))])
     reports = [settle(ledger, "a", 0, True) for _ in range(3)]
     assert reports == [Outcome.SPENT, Outcome.REPEATED, Outcome.REPEATED]
-    assert settle(ledger, "a", 0, False) is Outcome.LATE
+    assert settle(ledger, "a", 0, False) is Outcome.TAKEN
     assert only(ledger).spent == 100
 
 

@@ -60,7 +60,7 @@ def spent(client):
 def test_a_break_is_decided_booked_played_and_paid_once(client):
     made = decide(client)
     assert len(made["ads"]) == 2
-    assert reports(client, made["decision"], "played", "played", "skipped") == ["spent", "repeated", "late"]
+    assert reports(client, made["decision"], "played", "played", "skipped") == ["spent", "repeated", "taken"]
     assert spent(client) == made["ads"][0]["micros"]
     assert reports(client, "nobody", "played") == ["unknown"]
 

@@ -6,7 +6,7 @@ import pytest
 from ad_targeting.commands import SCENARIOS
 from ad_targeting.pacing import MINUTES, Now, Pacer, minutes, rows, sample
 from ad_targeting.serve import Rule, coin, new_state, serve
-from ad_targeting.simulate import compare, play
+from ad_targeting.simulate import compare, make_day, play
 from tests.ad_targeting.days import best_of_break, no_floor, small_day
 
 
@@ -110,6 +110,21 @@ def test_an_edited_budget_is_no_spending():
         pacer.spent = spent
         prices = pacer.prices(Now(minute, budgets, budgets - spent, rows(day.today.breaks, slice(100))))
     assert prices == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_country_that_falls_silent_takes_no_context_with_it():
+    day = make_day(7, 100_000, 40, "normal", False)
+    pacer = Pacer(day.yesterday, np.full(day.group.size, 0.3), day.group, no_floor(day.yesterday), 1)
+    usual = day.yesterday.breaks
+    silent = int(np.bincount(usual.country).argmax())
+    begins = (int(np.searchsorted(pacer.minute, minute)) for minute in range(600, 700))
+    first = next(at for at in begins if usual.country[at] == silent)  # the next break is of that country
+    today = rows(usual, np.flatnonzero(usual.country[:first] != silent))
+    weight = pacer._expected(Now(int(pacer.minute[first]), day.noon, day.noon, today), first)
+    soon, others = weight[:300], usual.country[first : first + 300] != silent
+    assert soon[~others].mean() < 0.6
+    for context in np.unique(usual.context):
+        assert soon[others & (usual.context[first : first + 300] == context)].mean() == pytest.approx(1, abs=0.2)
 
 
 def test_minutes_are_those_of_the_utc_day():

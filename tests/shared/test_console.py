@@ -1,13 +1,19 @@
 """The console: bounded, with headers that keep the browser at home, and honest status codes."""
 
+import numpy  # noqa: F401  brings a BLAS
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
+from threadpoolctl import threadpool_info
 
 from shared.bootstrap import Engines
 from shared.console.app import build_app
 from shared.console.guard import MAX_BODY_BYTES, for_names_of
+from shared.console.serve import run_app
 from shared.settings import Settings
+from shared.threads import blas_threads
 
 
 @pytest.fixture
@@ -87,3 +93,16 @@ def test_unknown_engine_url_is_one_line(tmp_path):
     engines = Engines(Settings(home=tmp_path, engine="mysql://x"))
     with pytest.raises(BadInput, match="LINER_ENGINE='mysql://x': expected one of duckdb:, spark:"):
         _ = engines.engine
+
+
+def test_a_server_answers_with_one_thread_of_blas(monkeypatch):
+    found = []
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: found.extend(blas_counts()))
+    with blas_threads(2):
+        run_app(FastAPI(), "127.0.0.1", 0)
+        assert set(found) == {1}
+        assert set(blas_counts()) == {2}
+
+
+def blas_counts():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
