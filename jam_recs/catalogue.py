@@ -37,6 +37,7 @@ TRACKS = pa.schema(
     ]
 )
 MAX_MARKETS = 64
+MOST = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,23 @@ class Catalogue:
     def track(self, track_id: int) -> Track:
         """What a person is shown; NotFound for an unknown id."""
         row = int(self.rows([track_id])[0])
-        if row < 0 or self.shown is None:
+        if row < 0:
             raise NotFound(f"track {track_id}: not in the catalogue of {len(self.track_ids)} tracks")
-        title, artist, duration = (self.shown[name][row].as_py() for name in ("title", "artist", "duration_ms"))
-        return Track(track_id, title, int(self.artist[row]), artist, duration, bool(self.explicit[row]))
+        return self.tracks([row])[0]
+
+    def tracks(self, rows: Sequence[int] | Rows) -> list[Track]:
+        """What a person is shown of rows."""
+        if self.shown is None:
+            raise NotFound("the titles of this catalogue were not read")
+        rows = np.asarray(rows, np.int64)
+        numbers = zip(
+            self.track_ids[rows].tolist(), self.artist[rows].tolist(), self.explicit[rows].tolist(), strict=True
+        )
+        said = self.shown.select(["title", "artist", "duration_ms"]).take(pa.array(rows)).to_pydict()
+        return [
+            Track(track, title, number, artist, duration, explicit)
+            for (track, number, explicit), title, artist, duration in zip(numbers, *said.values(), strict=True)
+        ]
 
     def find(self, text: str, limit: int) -> list[Track]:
         """The first `limit` tracks, by id, whose title or artist holds `text`, whatever the case."""
@@ -82,14 +96,14 @@ class Catalogue:
             return []
         held = [pc.match_substring(self.shown[name], text.strip(), ignore_case=True) for name in ("title", "artist")]
         rows = np.flatnonzero(pc.or_(*held).to_numpy())[:limit]
-        return [self.track(int(track_id)) for track_id in self.track_ids[rows]]
+        return self.tracks(rows)
 
 
 def places(sorted_ids: Int32, wanted: NDArray[np.int64]) -> Rows:
     """Positions of `wanted` in `sorted_ids`, -1 where absent."""
     if not len(sorted_ids):
         return np.full(len(wanted), -1, np.int64)
-    small = np.clip(wanted, -1, np.iinfo(np.int32).max).astype(np.int32)  # of their type, or all ids would be copied
+    small = wanted.clip(-1, MOST).astype(np.int32)  # of their type, or all ids would be copied
     found = np.minimum(np.searchsorted(sorted_ids, small), len(sorted_ids) - 1)
     return np.where(sorted_ids[found] == wanted, found, -1)
 

@@ -39,9 +39,9 @@ def refill(catalogue: Catalogue, pools: Pools, state: r.State, want: int, flow_c
         catalogue.flow[rows], catalogue.flow[front[-1]] if len(front) else np.full(2, np.nan, np.float32), flow_cost,
         want if members else 0, DECAY, EPSILON,
     )  # fmt: skip
-    tracks, shares = catalogue.track_ids[rows[chosen]].tolist(), liking[:, chosen].T.tolist()
+    tracks, shares = catalogue.tracks(rows[chosen]), liking[:, chosen].T.tolist()
     picks = tuple(
-        r.Pick(catalogue.track(track), members[whom].member, _thousandths(members, given))
+        r.Pick(track, members[whom].member, _thousandths(members, given))
         for track, whom, given in zip(tracks, served.tolist(), shares, strict=True)
     )
     exhausted = bool(members) and len(picks) < want
