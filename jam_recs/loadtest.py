@@ -22,9 +22,11 @@ import uvloop
 from msgspec import Struct, json
 
 from jam_recs.process import ServerProcess
-from jam_recs.records import Profile
+from jam_recs.records import MAX_PRESENT, Profile
+from jam_recs.service import MAX_SOCKETS
 from jam_recs.tokens import LIFE_MS, Token, load_key, sign
 from shared.clock import system_clock
+from shared.errors import BadInput
 
 WARM_S = 2.0
 QUEUE = 8
@@ -156,7 +158,12 @@ class Load:
 
 
 def loadtest(rooms: int, members: int, rate: int, seconds: float, stalled: int = 0) -> dict[str, Any]:
-    """`load_server` on a server process of its own, in a home of its own."""
+    """`load_server` on a server process of its own, in a home of its own. BadInput: more than it seats, or nothing to measure."""
+    if min(rooms, rate) < 1 or seconds <= 0 or not 1 <= members <= MAX_PRESENT or rooms * members > MAX_SOCKETS:
+        raise BadInput(
+            f"{rooms} rooms of {members}, {rate} wishes a second for {seconds} s: expected at least one of each, at most "
+            f"{MAX_PRESENT} members a room and {MAX_SOCKETS:,} in all"
+        )
     with TemporaryDirectory(prefix="liner-jam-") as folder, ServerProcess(Path(folder)) as server:
         return load_server(server, rooms, members, rate, seconds, stalled)
 

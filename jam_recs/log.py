@@ -13,6 +13,7 @@ import mmap
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -71,27 +72,27 @@ class Log:
         """Open or make the file for this process alone, cut a torn tail, begin a new epoch. BadInput: damage; Conflict: taken."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with ExitStack() as opened:  # whatever fails, another may open it then
+            self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            opened.callback(os.close, self._lock)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Conflict(f"{path}: another server writes this log; stop it, or give another LINER_HOME") from None
             if not path.exists() or (path.stat().st_size < len(MAGIC) and MAGIC.startswith(path.read_bytes())):
                 os.close(_replace(path, [], 0))  # new, or torn at birth
             self.recovered = recover(path)
-        except BlockingIOError:
-            os.close(self._lock)
-            raise Conflict(f"{path}: another server writes this log; stop it, or give another LINER_HOME") from None
-        except LinerError:
-            os.close(self._lock)
-            raise
-        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self.epoch = self.recovered.epoch + 1
-        self._end = self.recovered.end
-        self._batch = self.recovered.batch
-        self._pending: list[tuple[bytes, bytes]] = []
-        self._broken, self._compacted = "", 0
-        os.truncate(self._file, self._end)
-        self.append("E", msgpack.encode(self.epoch))
-        self.write(self.take())
+            self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            opened.callback(os.close, self._file)
+            self.epoch = self.recovered.epoch + 1
+            self._end = self.recovered.end
+            self._batch = self.recovered.batch
+            self._pending: list[tuple[bytes, bytes]] = []
+            self._broken, self._compacted = "", 0
+            os.truncate(self._file, self._end)
+            self.append("E", msgpack.encode(self.epoch))
+            self.write(self.take())
+            opened.pop_all()  # until `close`
 
     def append(self, kind: str, payload: bytes) -> None:
         """Collect a record for the next batch."""

@@ -39,6 +39,7 @@ class Guest:
         self._token, self._heard = token, heard
         self._waiting: dict[int, tuple[bytes, asyncio.Future[Reply]]] = {}
         self._socket: ClientConnection | None = None
+        self._left = False
         self._tasks: list[asyncio.Task[None]] = []
 
     view: View | None
@@ -60,6 +61,7 @@ class Guest:
     async def wish(self, **wish: Any) -> Reply:
         """Send a wish (`type`, and its fields) and wait for its answer, through any number of breaks."""
         self.seq += 1
+        self._left = wish["type"] == "leave"
         frame = json.encode({"type": "ask", "seq": self.seq, "wish": wish})
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[self.seq] = frame, answer
@@ -83,7 +85,7 @@ class Guest:
                 async with connect(self._url, compression=None, ping_interval=None, max_size=2**22) as socket:
                     await self._attend(socket)
             except ConnectionClosed as closed:
-                if closed.rcvd and closed.rcvd.code in FINAL:
+                if self._left or (closed.rcvd and closed.rcvd.code in FINAL):
                     return
             except (OSError, WebSocketException, Gap, TimeoutError):
                 pass

@@ -54,7 +54,7 @@ class Library(Struct, eq=False):
         return structs.replace(body, drop=drop)
 
     def _forbidden(self, items: tuple[r.Item, ...], rules: Rules) -> tuple[int, ...]:
-        """Recommended items that a later comer may not hear, or that somebody added meanwhile; what members added is theirs."""
+        """Recommended items that somebody present may not hear, or that somebody added meanwhile; what members added is theirs."""
         rows = self.catalogue.rows([item.track.track_id for item in items])
         wrong = broken(self.catalogue, np.maximum(rows, 0), rules) * (rows >= 0)
         return tuple(item.item for item, bits in zip(items, wrong.tolist(), strict=True) if bits)

@@ -238,7 +238,7 @@ class Refill(Record, frozen=True, omit_defaults=True, tag="refill"):
     if_version: int
     picks: tuple[Pick, ...]
     drop: tuple[int, ...] = ()
-    """Recommended items that somebody who came meanwhile may not hear."""
+    """Recommended items that somebody present may not hear, a later comer or whoever voted one down."""
     levels: tuple[Share, ...] = ()
     exhausted: bool = False
 

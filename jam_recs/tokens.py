@@ -10,6 +10,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from msgspec import DecodeError, Struct, json
 
@@ -41,10 +42,11 @@ class Token(Struct, frozen=True, omit_defaults=True):
 def load_key(path: Path) -> bytes:
     """The server's key, made at the first start."""
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with NamedTemporaryFile(dir=path.parent) as file:  # whole, or not there
             file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
+            os.link(file.name, path)
     except FileExistsError:
         pass
     key = path.read_bytes()

@@ -63,7 +63,7 @@ async function drawCode({ room: name, invite: held }) {
 function ended(reason) {
   sessionStorage.removeItem(`jam:${seat.card.room}`);
   $("room").hidden = true;
-  say(reason || "You have left the party.", !seat.left);
+  say(seat.left ? "You have left the party." : reason, !seat.left);
 }
 
 function say(message, wrong = false) {

@@ -158,6 +158,19 @@ def test_a_compacted_log_holds_the_same_rooms_and_goes_on(tmp_path, monkeypatch)
     log.close()
 
 
+def test_a_log_that_could_not_be_made_can_be_opened_when_there_is_room_again(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for failing, error in (("_replace", OSError), ("_sync", LogFull)):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"jam_recs.log.{failing}", full)
+            with pytest.raises(error):
+                Log(tmp_path / "rooms.log")
+        (tmp_path / "rooms.log").unlink(missing_ok=True)
+    Log(tmp_path / "rooms.log").close()
+
+
 def test_a_log_that_cannot_be_compacted_stays_as_it_is(tmp_path, monkeypatch):
     path = tmp_path / "rooms.log"
     write(path, range(5))

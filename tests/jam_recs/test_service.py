@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from jam_recs import records as r
 from jam_recs.log import history
 from jam_recs.member import Guest
+from shared.cli import main
 from tests.jam_recs.house import closed, hello
 
 
@@ -292,8 +293,15 @@ def test_all_leave_and_the_room_waits(served):
             await ann.wish(type="add", track_id=3)
             await ann.wish(type="leave")
             await ben.wish(type="leave")
+            await asyncio.wait_for(asyncio.gather(ann.stayed(), ben.stayed()), 10)  # neither comes back
         async with house.guests(cards[1:]) as (ben,):
             view = await ben.until(lambda view: view.host == ben.member)
             assert view.now.item.track.track_id == 3
 
     served(test)
+
+
+@pytest.mark.parametrize("flags", ["--rooms 0", "--members 33", "--rooms 1000", "--rate 0", "--seconds 0"])
+def test_a_load_that_no_server_seats_is_one_line(flags, capsys):
+    assert main(["jam-recs", "loadtest", *flags.split()]) == 2
+    assert "expected at least one of each" in capsys.readouterr().err

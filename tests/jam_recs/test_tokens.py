@@ -1,5 +1,7 @@
 """Tokens and buckets: forged, expired, foreign and broken ones open nothing; bursts end; time that runs back gives nothing."""
 
+import errno
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +53,17 @@ def test_the_key_is_made_once_and_is_the_owners(tmp_path):
     (tmp_path / "key").write_bytes(b"short")
     with pytest.raises(LinerError, match="expected 32 bytes"):
         load_key(tmp_path / "key")
+
+
+def test_a_key_that_could_not_be_written_is_made_at_the_next_start(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jam_recs.tokens.os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            load_key(tmp_path / "key")
+    assert len(load_key(tmp_path / "key")) == 32
 
 
 def test_a_bucket_lets_a_burst_through_and_then_its_rate():
