@@ -178,7 +178,8 @@ def test_broken_rows_are_all_counted_and_some_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"ts": 1751371200}, {"ms_played": -5}, {"ms_played": "40000 ms"}, {"ts": "2031-01-01"}]
+    "changed",
+    [{"ts": 1751371200}, {"ms_played": -5}, {"ms_played": -1}, {"ms_played": "40000 ms"}, {"ts": "2031-01-01"}],
 )
 def test_an_export_with_no_usable_row_is_refused_by_field(tmp_path, capsys, changed):
     path = dump(tmp_path / "endsong_0.json", [{**row, **changed} for row in ROWS])

@@ -104,9 +104,7 @@ def _duplicates(precise: Array, at_ms: Array, track: Array, ms: Array) -> Array:
     what = (track.astype(np.int64) << 32) | (ms + 1)
     twice = _repeated(np.where(precise, at_ms, -at_ms), what)
     if not precise.all():
-        new_first = np.lexsort(
-            (np.arange(len(ms)), ~precise)
-        )  # so that, of each minute, rows of the new format come first
+        new_first = np.argsort(~precise, kind="stable")  # of each minute, rows of the new format come first
         again = np.empty(len(ms), bool)
         again[new_first] = _repeated((at_ms // MINUTE_MS)[new_first], what[new_first])
         twice |= again & ~precise

@@ -60,7 +60,7 @@ select
         else 0 end as tinyint) as reason,
     shape <> 'old' as precise,
     coalesce(at_ms, 0) as at_ms,
-    case when shape = 'scrobble' then -1 else coalesce(ms, 0) end as ms,
+    case when shape = 'scrobble' then -1 else greatest(ms, 0) end as ms,
     artist,
     track
 from timed
