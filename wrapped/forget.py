@@ -10,7 +10,7 @@ from shutil import rmtree
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared.lake import Dataset, Lake, locked, read_shard, write_shard
+from shared.lake import OURS, Dataset, Lake, locked, read_shard, write_shard
 from shared.ports import partition_of
 
 FORGOTTEN = "wrapped/forgotten"
@@ -29,12 +29,14 @@ def forget(lake: Lake, user: int) -> int:
         lake.publish_table(FORGOTTEN, "users", pa.table({"user_id": pa.array(sorted(ids), pa.int64())}))
         if (work := lake.root / "wrapped" / ".work").exists():
             rmtree(work)  # what killed runs left behind holds plays too
-        datasets = [
-            lake.dataset(name, version)
-            for name in ("wrapped/plays", "wrapped/years")
-            for version in lake.versions(name)
-        ]
-        return sum(_purge(lake, dataset, user) for dataset in datasets)
+        lost = 0
+        for name in ("wrapped/plays", "wrapped/years"):
+            published = lake.versions(name)
+            for path in (lake.root / name).glob("*/*"):
+                if path.parent.name not in published and OURS.fullmatch(path.name):
+                    path.unlink()  # likewise
+            lost += sum(_purge(lake, lake.dataset(name, version), user) for version in published)
+        return lost
 
 
 def _purge(lake: Lake, dataset: Dataset, user: int) -> int:
