@@ -9,8 +9,10 @@ from shared.bootstrap import Engines
 from shared.clock import DEMO_NOW, fixed_clock
 from shared.console.app import build_app
 from shared.settings import Settings
+from tests.wrapped.adversaries import at, write
+from wrapped.forget import forget
 from wrapped.pipeline import run_year
-from wrapped.sources import world_source
+from wrapped.sources import own_source, world_source
 
 pytestmark = pytest.mark.browser
 
@@ -57,6 +59,31 @@ def test_the_story_is_told_by_keyboard(story):
     story.focus("#back")
     story.keyboard.press("Enter")
     at_card(story, cards - 1)
+
+
+@pytest.mark.parametrize("button", ["right", "middle"])
+def test_only_the_first_button_turns_the_page(story, button):
+    story.click("#next")
+    at_card(story, 2)
+    story.click("#next", button=button)
+    story.click("#back", button=button)
+    story.click("#back", button=button)
+    story.keyboard.press("ArrowRight")
+    at_card(story, 3)
+
+
+def test_that_nobody_is_left_is_told(browser, serve, tmp_path):
+    engines = Engines(Settings(home=tmp_path))
+    plays = [(1, "A", "Song", at("2024-05-05 05:05"), 60_000, "pop", "UTC")]
+    source = own_source(engines.engine, write(tmp_path / "plays", plays, files=1))
+    run_year(engines.engine, engines.lake, source, 2024, fixed_clock(DEMO_NOW))
+    forget(engines.lake, 1)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(serve(build_app(engines, "wrapped")) + "/wrapped/")
+    expect(page.locator("#problem")).to_contain_text("Nobody is left in the newest year")
+    context.close()
+    engines.close()
 
 
 def swipe(page, start, end):

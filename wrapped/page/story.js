@@ -81,7 +81,7 @@ document.addEventListener("keydown", (event) => {
 // A finger or a mouse turns the page when it is lifted: a swipe by its direction, a tap by its side. What a browser makes of it as a click
 // (or not, after a swipe) is then spent; clicks without a pointer are those of a keyboard or a reader's tool.
 const sides = { back: -1, next: 1 };
-at("story").addEventListener("pointerdown", (event) => { touched = { x: event.clientX, y: event.clientY }; });
+at("story").addEventListener("pointerdown", (event) => { touched = event.button ? null : { x: event.clientX, y: event.clientY }; });
 at("story").addEventListener("pointerup", (event) => {
   if (!touched) return;
   const across = event.clientX - touched.x;
@@ -101,5 +101,6 @@ tell(async () => {
   at("year").replaceChildren(...years.map(option));
   at("users").replaceChildren(...users.map(option));
   const wanted = new URLSearchParams(location.search);
+  if (!users.length && !wanted.get("user")) throw new Error("Nobody is left in the newest year. Choose a user and a year.");
   await open(wanted.get("year") ?? years[0], wanted.get("user") ?? users[0]);
 });
