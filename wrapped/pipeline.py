@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from shared.clock import Clock
 from shared.errors import BadInput, CheckFailed
-from shared.lake import Dataset, Lake, Shard, locked, read_shard, write_shard
+from shared.lake import Dataset, Lake, Shard, locked, read_shard, write_json, write_shard
 from shared.ports import Engine, Json, partitions_of
 from wrapped.bucket import bucket_count, code_table
 from wrapped.forget import forgotten
@@ -64,14 +64,13 @@ def run_year(engine: Engine, lake: Lake, source: Source, year: int, clock: Clock
         calendar = lake.publish_table("wrapped/calendar", str(year), calendar_table(year))
         genres = lake.dataset("wrapped/genres", version).rows
         buckets = [f"{number:05d}={path}" for number, path in enumerate(plays.paths)]
+        numbers = [name[:5] for name in buckets]
         folder = str(work / "files")
         common = {"folder": folder, "buckets": len(buckets)}
         run_step(engine, "wrapped.pipeline:review_bucket", buckets, {**common, "year": year, "genres": genres}, work)
-        run_step(engine, "wrapped.pipeline:rank", [name[:5] for name in buckets], common, work)
+        run_step(engine, "wrapped.pipeline:rank", numbers, common, work)
         target = str(lake.folder("wrapped/years", str(year)))
-        finished = run_step(
-            engine, "wrapped.pipeline:finish", [name[:5] for name in buckets], {**common, "target": target}, work
-        )
+        finished = run_step(engine, "wrapped.pipeline:finish", numbers, {**common, "target": target}, work)
         totals = {key: sum(part[key] for part in finished) for key in ("users", "plays", "ms")}
         _reconcile(engine, plays, calendar, totals)
         shards = [Shard(*part["shard"]) for part in finished]
@@ -96,6 +95,10 @@ def _bucket(engine: Engine, lake: Lake, source: Source, version: str, work: Path
     for name, table in zip(DIMENSIONS, dimensions, strict=True):
         lake.publish_table(f"wrapped/{name}", version, table)
     coded = write_shard(work / "codes", 0, codes).path
+    if not (
+        began := work / "began.json"
+    ).exists():  # a resumed run keeps the present that its finished shards were judged by
+        write_json(began, {"now_ms": clock()})
     buckets = bucket_count(source.plays.rows)
     shards = [f"{number:05d}={path}" for number, path in enumerate(source.plays.paths)]
     split = {
@@ -104,7 +107,7 @@ def _bucket(engine: Engine, lake: Lake, source: Source, version: str, work: Path
         "forgotten": forgotten(lake),
         "folder": str(work / "files"),
         "buckets": buckets,
-        "now_ms": clock(),
+        **json.loads(began.read_text()),
     }
     read = run_step(engine, "wrapped.bucket:split", shards, split, work)
     merge = {"inputs": str(work / "files"), "files": len(shards), "folder": str(lake.folder("wrapped/plays", version))}
@@ -122,9 +125,8 @@ def _bucket(engine: Engine, lake: Lake, source: Source, version: str, work: Path
         raise BadInput(
             f"{rows:,} rows, none of them usable ({dict(rejected)}); compare the columns with wrapped/sources.py"
         )
-    return lake.publish(
-        "wrapped/plays", version, PLAYS, kept, {"rows": rows, "rejected": dict(sorted(rejected.items()))}
-    )
+    details = {"rows": rows, "rejected": dict(sorted(rejected.items()))}
+    return lake.publish("wrapped/plays", version, PLAYS, kept, details)
 
 
 def read_bucket(path: str) -> tuple[Array, Array, Plays]:
@@ -138,19 +140,19 @@ def read_bucket(path: str) -> tuple[Array, Array, Plays]:
 
 
 def review_bucket(shard: str, folder: str, buckets: int, year: int, genres: int) -> Json:
-    """Kernel over `index=path` of a bucket: write its reviews, and its (artist, user, ms) totals partitioned by artist."""
+    """Kernel over `index=path` of a bucket: write its reviews, and its totals partitioned by artist.
+
+    A total: artist, ms, the user's row within the bucket, and the artist's place in the user's top 5, -1 when it has none.
+    """
     index, _, path = shard.partition("=")
     users, starts, plays = read_bucket(path)
     reviews, totals = review(starts, plays, Calendar(*year_days(year)), genres)
-    favourites = reviews.top_artists[totals.user, 0]  # [N, 5]
-    place = np.where(
-        (favourites == totals.artist[:, None]).any(axis=1), (favourites == totals.artist[:, None]).argmax(axis=1), -1
-    )
+    favourite = reviews.top_artists[totals.user, 0] == totals.artist[:, None]  # [N, 5]
+    place = np.where(favourite.any(axis=1), favourite.argmax(axis=1), -1)
     table = pa.table({"artist": totals.artist, "ms": totals.ms, "user": totals.user, "place": place.astype(np.int8)})
     write_partitions(f"{folder}/totals-{index}.arrow", table, partitions_of(totals.artist, buckets), buckets)
-    write_partitions(
-        f"{folder}/reviews-{index}.arrow", reviews_table(users, reviews), np.zeros(len(users), np.int64), 1
-    )
+    whole = np.zeros(len(users), np.int64)
+    write_partitions(f"{folder}/reviews-{index}.arrow", reviews_table(users, reviews), whole, 1)
     return {"users": len(users)}
 
 

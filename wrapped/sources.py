@@ -41,7 +41,7 @@ OWN_NAMES = """
 
 def source_at(engine: Engine, path: Path) -> Source:
     """The world that lies in `path` (or whose `plays` does), otherwise own Parquet; BadInput for what is neither."""
-    for folder in (path, path.parent):
+    for folder in (path, path.parent) if path.absolute().name == "plays" else (path,):
         if (folder / "world.json").exists():
             return world_source(open_world(folder))
     return own_source(engine, path)

@@ -4,6 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shared.adapters.duckdb import DuckDBEngine
+from shared.clock import fixed_clock
 from shared.errors import BadInput, CheckFailed
 from shared.lake import Lake
 from tests.wrapped.adversaries import HOUR, at, rows, write
@@ -114,6 +116,31 @@ def test_a_killed_step_is_resumed(engine, lake, tmp_path, monkeypatch):
     assert run_year(engine, lake, source, 2024, NOW).digest == whole.digest
 
 
+def test_a_resumed_run_has_the_present_it_began_with(engine, lake, tmp_path, monkeypatch):
+    source = own_source(engine, write(tmp_path / "plays", rows(2024)))
+    began, resumed = fixed_clock(at("2024-06-15 00:00")), NOW
+    whole = run_year(engine, Lake(tmp_path / "other"), source, 2024, began)
+    once, heard = steps.once, []
+
+    def killed(shard, **given):
+        if heard:
+            raise KeyboardInterrupt
+        heard.append(shard)
+        return once(shard, **given)
+
+    def inline(self, kernel, shards, arguments):
+        return [steps.once(shard, **arguments) for shard in shards]
+
+    monkeypatch.setattr(DuckDBEngine, "map_shards", inline)
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "once", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_year(engine, lake, source, 2024, began)
+    again = run_year(engine, lake, source, 2024, resumed)
+    assert (again.digest, again.details) == (whole.digest, whole.details)
+    assert whole.details["rejected"]["bad_time"] > 0
+
+
 def test_a_run_resumes_after_another_one_took_its_place(engine, lake, tmp_path, monkeypatch):
     first = own_source(engine, write(tmp_path / "a", rows(2024)))
     whole = run_year(engine, Lake(tmp_path / "other"), first, 2024, NOW)
@@ -143,6 +170,10 @@ def test_a_path_may_be_a_world_or_own_files(engine, tiny_world, tmp_path):
     assert source_at(engine, tiny_world.root).plays.rows == tiny_world.dataset("plays").rows
     assert source_at(engine, tiny_world.root / "plays").plays.rows == tiny_world.dataset("plays").rows
     assert source_at(engine, write(tmp_path / "own", rows())).plays.rows == len(rows())
+    (tmp_path / "world.json").write_text("{}")
+    assert source_at(engine, tmp_path / "own").plays.rows == len(rows())
+    with pytest.raises(BadInput, match="typo"):
+        source_at(engine, tiny_world.root / "typo")
 
 
 def test_a_torn_shard_of_the_lake_is_named(engine, lake, tmp_path):
