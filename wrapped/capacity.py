@@ -39,7 +39,7 @@ def estimate(assumed: Assumptions) -> list[Line]:
     stored = plays * assumed.bytes_per_play
     review_hours = plays / assumed.review_rate / 3600
     bucket_hours = plays / assumed.bucket_rate / 3600
-    totals = assumed.users * assumed.artists_per_user * 21
+    totals = assumed.users * assumed.artists_per_user * 17
     night = (review_hours + bucket_hours) / assumed.cores
     views = assumed.users * assumed.views_per_user / 86_400
     peak = views * assumed.peak_factor
@@ -51,7 +51,7 @@ def estimate(assumed: Assumptions) -> list[Line]:
         ),
         Line("bucketing", bucket_hours, "core-h", "plays ÷ rate; the year's growth, as it comes"),
         Line("review", review_hours, "core-h", "plays ÷ rate; every statistic in one pass"),
-        Line("second shuffle", totals, "B", "users × artists × 21 B: artist, user, place, ms"),
+        Line("second shuffle", totals, "B", "users × artists × 17 B: artist, user, place, ms"),
         Line("the night", night, "h", "core-hours ÷ cores, bucketing included"),
         Line("compute", (review_hours + bucket_hours) * assumed.core_hour, "$", "core-hours × price"),
         Line("storage", stored / 1e9 * assumed.storage_month * 12, "$/year", "GB × price × 12"),

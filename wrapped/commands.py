@@ -1,4 +1,4 @@
-"""`liner wrapped`: demo, run, show, import, card, serve, capacity."""
+"""`liner wrapped`: demo, run, import, show, card, forget, serve, capacity."""
 
 import argparse
 import re

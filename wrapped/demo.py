@@ -193,7 +193,7 @@ def _timed_run(opened: Engines, lake: Lake, source: Source, year: int, clock: Cl
 
 
 def _most_to_tell(years: Dataset) -> int:
-    """The user whose year has most to show: some standing, new artists, a personality; then the most plays."""
+    """The user whose year has most to show: a personality, new artists; then the most plays."""
     columns = years.table(["user_id", "plays", "personality", "discoveries"]).to_pylist()
     best = max(
         columns, key=lambda row: (row["personality"] >= 0, row["discoveries"][0] > 0, row["plays"], -row["user_id"])
