@@ -25,12 +25,12 @@ EVERY, SOONER = 30, 16
 SAMPLE, ROUNDS, GAIN, CREDIT = 4_000, 8, 0.5, 3.0
 """Breaks of a sample, rounds of a solve, share of the way that log-prices then go, impressions believed of a campaign beside those
 counted."""
-AHEAD = 1.05
+AHEAD = 1.02
 """Money that a solve may spend, over what is left: who is ahead of the plan can be made dearer later, who is behind at λ = 0 no cheaper."""
 CONTROL = 2.0
 """How far a log-price moves for a whole budget spent beside the plan."""
-RECENT, FADING, PRIOR = 30, 60, 40.0
-"""Traffic of the last 30 minutes by country and context is expected to go on, fading over 60 minutes; so many breaks of usual
+RECENT, FADING, PRIOR = 30, 120, 40.0
+"""Traffic of the last 30 minutes by country and context is expected to go on, fading over 120 minutes; so many breaks of usual
 traffic are believed beside it."""
 
 
