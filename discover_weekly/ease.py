@@ -2,7 +2,7 @@
 
 Each item is predicted from all others by ridge regression: minimise |X − XB|² + λ|B|² with a zero diagonal, or every item would
 predict itself. With P = (XᵀX + λ1)⁻¹ the answer is B_ij = −P_ij / P_jj. It has no low rank to squeeze the long tail through, which is
-why it beats factor models where most tracks have few listeners; the price is a dense I×I matrix, so the catalogue must be small.
+why it can beat factor models where most tracks have few listeners; the price is a dense I×I matrix, so the catalogue must be small.
 
 One Cholesky factor and one inverse in float32, in place: 4·I² bytes at the peak, I³ floating-point operations.
 """

@@ -2,7 +2,7 @@
 
 A fitted model is a scorer: users' histories (csr) in, one score per item out. iALS and EASE err differently, the first by squeezing the
 long tail through few dimensions, the second by trusting few co-occurrences, so a weighted sum of both, each standardised per
-user, beats either. No setting is guessed: a hill climb over a small grid asks users whom no test will see.
+user, can be better than either. No setting is guessed: a hill climb over a small grid asks users whom no test will see.
 """
 
 from collections.abc import Callable, Mapping, Sequence
