@@ -35,6 +35,7 @@ LONGEST_SECONDS = 6 * 3600.0
 IDLE_MS = 600_000
 INTERRUPTED = "interrupted"  # heard by a process that died
 HEARING = "copyright-hearing"  # the name of its threads
+ENDED = ("done", "failed")  # kept a while, for the sender whose last answer was lost
 AT_ONCE = 16  # chunks a batch: a quarter of a minute
 DEMO_WORLD, DEMO_SEED, DEMO_SHOW = "tiny", 1, "morning-show"
 DEMO_PACE_S = 0.15  # between two seconds of the demo's podcast, so that a person can watch
@@ -42,7 +43,7 @@ DEMO_PACE_S = 0.15  # between two seconds of the demo's podcast, so that a perso
 
 @dataclass
 class Incoming:
-    """A file that is on its way. status: receiving, preparing, running or failed; what is heard of it stands in the store."""
+    """A file that came or is coming. status: receiving, preparing, running, done or failed; what is heard of it stands in the store."""
 
     show: str
     run: Run
@@ -88,7 +89,7 @@ class Gateway:
         with self._guard:
             for upload in [each for each, found in self.incoming.items() if now - found.touched_ms > IDLE_MS]:
                 self._forget(upload)
-            if sum(each.status != "failed" for each in self.incoming.values()) >= MOST_OPEN:
+            if sum(each.status not in ENDED for each in self.incoming.values()) >= MOST_OPEN:
                 raise Conflict(f"{MOST_OPEN} uploads are running; wait until one of them is done")
             upload = token_hex(8)
             self.incoming[upload] = Incoming(show, self.runs[0], self.home / "incoming" / upload, touched_ms=now)
@@ -124,7 +125,7 @@ class Gateway:
         """Stream the demo's podcast in the background, slowly enough to watch; its upload's id. One at a time."""
         upload = f"demo-{token_hex(4)}"
         with self._guard:
-            if any(each.run == self.runs[1] and each.status != "failed" for each in self.incoming.values()):
+            if any(each.run == self.runs[1] and each.status not in ENDED for each in self.incoming.values()):
                 raise Conflict("the demo is playing; watch it, or wait until it is over")
             found = Incoming(DEMO_SHOW, self.runs[1], status="preparing", touched_ms=self.engines.clock())
             self.incoming[upload] = found
@@ -168,6 +169,7 @@ class Gateway:
         for run, partition in product(self.runs, range(PARTITIONS)):
             with closing(PartitionStore(run.folder, partition)) as store:
                 found += store.uploads()
+        found.sort(key=lambda each: (each["upload"].startswith("demo-"), -each["started_ms"]))
         for each in found:
             if each["status"] == RUNNING and each["upload"] not in known | set(self.incoming):
                 each["status"] = INTERRUPTED
@@ -211,8 +213,7 @@ class Gateway:
             logging.exception("upload %s", upload)
             found.status, found.error = "failed", "an error of ours; it is in the server's log"
         else:
-            with self._guard:
-                self.incoming.pop(upload, None)
+            found.status = "done"
         finally:
             if found.path:
                 found.path.unlink(missing_ok=True)
@@ -222,13 +223,14 @@ class Gateway:
         with self._hearing:
             if run not in self._workers:
                 self.engines.log.create(run.topic, PARTITIONS)
-                self._workers[run] = Worker(self.engines.log, run, Catalogue(db), clock)
-                self._workers[run].assign(range(PARTITIONS))
+                worker = Worker(self.engines.log, run, Catalogue(db), clock)
+                worker.assign(range(PARTITIONS))
+                self._workers[run] = worker
             return self._workers[run]
 
     def _forget(self, upload: str) -> None:
         found = self.incoming[upload]
-        if found.status in ("receiving", "failed"):
+        if found.status in ("receiving", *ENDED):
             del self.incoming[upload]
             if found.path:
                 found.path.unlink(missing_ok=True)

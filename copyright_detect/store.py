@@ -82,7 +82,7 @@ class PartitionStore(PartitionFile):
 
     def uploads(self) -> list[dict[str, Any]]:
         """Every upload, the newest first."""
-        return self._records("select upload, show, status from uploads order by started_ms desc, upload")
+        return self._records("select upload, show, status, started_ms from uploads order by started_ms desc, upload")
 
     def upload(self, upload: str) -> Upload | None:
         """One upload as far as it was heard."""
@@ -235,4 +235,4 @@ def _loudness(samples: bytes) -> bytes:
     """The peak of each quarter of a second, 0 to 255."""
     pcm = np.abs(np.frombuffer(samples, "<i2").astype(np.int32))
     starts = np.arange(0, pcm.size, LOUDNESS_SAMPLES)
-    return (np.maximum.reduceat(pcm, starts) >> 7).astype(np.uint8).tobytes() if pcm.size else b""
+    return np.minimum(np.maximum.reduceat(pcm, starts) >> 7, 255).astype(np.uint8).tobytes() if pcm.size else b""

@@ -303,6 +303,14 @@ def test_where_an_upload_lies_in_the_log_and_how_loud_it_is(desk, podcast):
     assert loudness.max() == int(np.abs(podcast).max() * 32767) >> 7
 
 
+def test_full_scale_is_loud_on_either_side_of_zero(desk):
+    loudest = np.array([-32768] * 11_025, "<i2").tobytes()
+    (chunk,) = cut_all(np.zeros(11_025, np.float32))
+    send(desk.log, desk.run, [altered(chunk, samples=loudest)])
+    desk.worker.drain()
+    assert desk.store.loudness("u") == b"\xff" * 4
+
+
 def test_a_territory_that_one_reference_names_has_the_strictest_of_all(desk):
     decisions = [
         Decision("a", "DE", "track", "N", ""), Decision("a", ELSEWHERE, "none", "", ""),

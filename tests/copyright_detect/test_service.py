@@ -93,7 +93,8 @@ def test_a_file_in_parts_is_heard_and_decided(client, podcast, tmp_path, kind):
     assert abs(match["start_s"] - 10) < 1
     assert report["heard_s"] == pytest.approx(40, abs=0.1)
     assert report["actions"] == {"US": "monetise", "elsewhere": "monetise"}  # the licence silences the block
-    assert get(client, "uploads")["uploads"] == [{"upload": upload, "show": "licensed", "status": "complete"}]
+    (listed,) = get(client, "uploads")["uploads"]
+    assert (listed["upload"], listed["show"], listed["status"]) == (upload, "licensed", "complete")
     assert list((tmp_path / "copyright_detect" / "incoming").iterdir()) == []
 
 
@@ -133,7 +134,10 @@ def test_a_part_that_comes_twice_is_taken_once(client, podcast):
     assert get(client, f"uploads/{upload}")["status"] == "receiving"
     assert put(client, upload, 3, content[800_000:], last=True).status_code == 200
     wait()
+    for _ in range(2):  # its answer was lost: the file was heard meanwhile
+        assert put(client, upload, 3, content[800_000:], last=True).json()["status"] == "done"
     assert get(client, f"uploads/{upload}")["heard_s"] == 40.0
+    assert len(get(client, "uploads")["uploads"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -201,6 +205,24 @@ def test_an_index_named_while_an_upload_is_heard_is_for_the_next_server(tmp_path
         assert (report["status"], [match["reference"] for match in report["matches"]]) == ("complete", ["song 1"])
     assert gateway.Gateway(engines).db == tmp_path / "other"
     engines.close()
+
+
+def test_uploads_are_listed_by_time_whatever_their_partition(client, tmp_path):
+    run, names = gateway.Run("files", tmp_path), [f"{number:04x}" for number in range(6)]
+    assert len({partition_for(name, gateway.PARTITIONS) for name in names}) == 2
+    for began, name in enumerate(names):
+        store = PartitionStore(run.folder, partition_for(name, gateway.PARTITIONS))
+        with store.transaction(store.next_offset(), store.next_offset() + 1) as batch:
+            batch.put(Upload(name, "s", "complete", started_ms=began))
+        store.close()
+    assert [each["upload"] for each in get(client, "uploads")["uploads"]] == names[::-1]
+
+
+def test_a_worker_that_could_not_begin_is_hired_anew(client, podcast, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway.Worker, "assign", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
+        assert get(client, f"uploads/{send(client, as_file(podcast))}")["error"] == "no space left"
+    assert get(client, f"uploads/{send(client, as_file(podcast))}")["status"] == "complete"
 
 
 def test_bounds_hold_before_anything_is_decoded(client, clock, monkeypatch):
@@ -278,3 +300,8 @@ def test_the_demo_plays_once_at_a_time(client, tmp_path, tiny_world, songs, monk
         "block",
     )
     assert get(client, f"uploads/{upload}/evidence/1.json")["match"]["reference"].startswith("005 ")
+    assert client.get(f"{BASE}/uploads/{upload}/reference/1.wav").status_code == 200
+    going.clear()  # another may begin now
+    assert client.post(f"{BASE}/demo").status_code == 202
+    going.set()
+    wait()
