@@ -184,7 +184,7 @@ def add_references(
         known = {reference.name: reference for reference, _, _ in _living(segments, set(manifest["removed"]))}
         for name, audio in references:
             try:
-                part = _analyse(name, audio, manifest["next"], (sources or {}).get(name))
+                part = analyse(name, audio, manifest["next"], (sources or {}).get(name))
             except BadInput as error:
                 refused.append(str(error))
                 continue
@@ -226,7 +226,7 @@ def _from_beginning(reference: Reference, frames: Frames, bins: Bins) -> tuple[I
 Part = tuple[Reference, Frames, Bins]
 
 
-def _analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
+def analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
     """A reference at its place in the catalogue, with its peaks; BadInput when it is too short or silent."""
     landmarks = Landmarks(REFERENCE_BOX, REFERENCE_BOX)
     found: list[Peaks] = []
@@ -245,7 +245,7 @@ def _analyse(name: str, audio: Blocks, first: int, source: str | None) -> Part:
     frames = -(-samples // HOP)
     if first + frames > CATALOGUE:
         raise BadInput(f"{name}: the index is full ({CATALOGUE:,} frames were ever given out); build a new one")
-    at = (rows - REFERENCE_BOX.half_frames + first).astype(np.uint32)
+    at = (rows.astype(np.int64) - REFERENCE_BOX.half_frames + first).astype(np.uint32)
     recording = hashlib.sha256(b"%d " % samples + rows.tobytes() + bins.tobytes()).hexdigest()[:16]
     return Reference(name, first, frames, samples, source, recording), at, bins.astype(np.uint16)
 
@@ -282,7 +282,8 @@ def _write_segment(folder: Path, parts: list[Part]) -> str:
         np.save(aside / f"{array_name}.npy", array)
     (aside / "references.json").write_text(json.dumps([part[0]._asdict() for part in parts]))
     for file in aside.iterdir():
-        _sync(file)
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
     shutil.rmtree(folder / name, ignore_errors=True)
     aside.rename(folder / name)
     return name
@@ -330,14 +331,6 @@ def _read_manifest(folder: Path) -> bytes:
     if json.loads(text).get("format") != FORMAT:
         raise BadInput(f"{folder}/manifest.json: another format; index the references again")
     return text
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @numba.njit(cache=True, nogil=True)

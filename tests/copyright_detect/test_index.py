@@ -9,6 +9,7 @@ from copyright_detect.index import MOST_POSTINGS, add_references, audible, open_
 from copyright_detect.keys import REFERENCE_FAN, UPLOAD_FAN, triplets
 from copyright_detect.records import SAMPLE_RATE
 from shared.errors import BadInput, NotFound
+from tests.copyright_detect.uploads import heard_whole, index_songs
 
 
 def noise(seed, seconds=4.0):
@@ -43,6 +44,16 @@ def test_postings_are_those_of_a_dictionary(folder):
         (i, frame) for i, key in enumerate(asked.tolist()) for frame in table.get(key, ())[:MOST_POSTINGS]
     )
     assert sorted(zip(which.tolist(), catalogue.tolist(), strict=True)) == expected
+
+
+def test_the_line_of_the_catalogue_goes_on_beyond_31_bits(tmp_path, db, podcast, events):
+    far = tmp_path / "far"
+    far.mkdir()
+    beyond = {"format": index_module.FORMAT, "next": 1 << 31, "segments": [], "removed": []}
+    (far / "manifest.json").write_text(json.dumps(beyond))
+    index_songs(far, db)
+    assert open_index(far).reference("song 1").first > 1 << 31
+    assert heard_whole(far, podcast) == events
 
 
 def test_what_was_indexed_is_named_placed_and_found(folder):
@@ -172,7 +183,7 @@ def test_a_writer_that_died_leaves_the_index_as_it_was(folder, monkeypatch):
         raise OSError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(index_module, "_sync", die)
+        patch.setattr(index_module.os, "fsync", die)
         with pytest.raises(OSError, match="killed"):
             add_references(folder, [("d", noise(4))])
     assert open_index(folder).version == version
