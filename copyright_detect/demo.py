@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from copyright_detect.audio import decode_all
 from copyright_detect.catalogue import Catalogue
 from copyright_detect.chunks import Chunk, cut
 from copyright_detect.evidence import collect, write_evidence
@@ -96,7 +97,7 @@ def index_world(folder: Path, world: Lake, seed: int, quiet: bool) -> tuple[Path
             for name, release in todo if quiet else progress(todo, "composing", SONGS):
                 sound = song(seed, release, SONG_SECONDS)
                 soundfile.write(songs / name, sound, SAMPLE_RATE, format="FLAC")
-                yield name, sound
+                yield name, decode_all(songs / name)  # as rounded: the file must hold what is indexed
 
         add_references(db, recordings(), sources={name: str((songs / name).absolute()) for name in names})
         (folder / "rights.csv").write_text(rights_of(names), encoding="utf-8")

@@ -2,12 +2,13 @@
 
 It is made on demand: keep log and index as long as a dispute may come. The sound comes back from the log, chunk by chunk, so the
 hash in the record is that of the bytes that the verdict was spoken over, and anybody with the log can check it. The reference comes
-from its file; where that is gone, its stored peaks are drawn; where it was taken out of the index, only the upload's side is left,
-even if another recording has its name by now.
+from its file; where that is gone, or holds another recording, the stored peaks are drawn; where the reference was taken out of the
+index, only the upload's side is left, even if another recording has its name by now.
 """
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +18,11 @@ from numpy.typing import NDArray
 
 from copyright_detect.audio import decode
 from copyright_detect.chunks import Chunk, open_message, to_float
-from copyright_detect.index import Index, Reference
+from copyright_detect.index import Index, Reference, analyse
 from copyright_detect.picture import Side, decibels, draw, found_peaks
 from copyright_detect.records import FRAMES_PER_SECOND, HOP, SAMPLE_RATE, WINDOW, Match
 from copyright_detect.store import PartitionStore, Upload
-from shared.errors import NotFound
+from shared.errors import BadInput, NotFound
 from shared.ports import EventLog
 
 Samples = NDArray[np.float32]
@@ -30,14 +31,14 @@ LONGEST_S = 30.0
 """Of the match that is drawn; in the record all of it is named."""
 
 
-class Evidence(NamedTuple):
+class Exhibit(NamedTuple):
     """A picture as PNG, and its record."""
 
     png: bytes
     record: dict[str, Any]
 
 
-def collect(log: EventLog, topic: str, store: PartitionStore, index: Index, verdict: Mapping[str, Any]) -> Evidence:
+def collect(log: EventLog, topic: str, store: PartitionStore, index: Index, verdict: Mapping[str, Any]) -> Exhibit:
     """The evidence of a row of `verdicts`, with the sound from the log and the reference from its file, if that is there still."""
     png, found = draw_match(log, topic, store, index, verdict)
     digest, size = sha256(), 0
@@ -45,7 +46,7 @@ def collect(log: EventLog, topic: str, store: PartitionStore, index: Index, verd
         digest.update(part)
         size += len(part)
     record = _record(store, verdict, found, png, {"bytes": size, "sha256": digest.hexdigest()})
-    return Evidence(png, {**record, "reference_indexed": matched(index, verdict) is not None})
+    return Exhibit(png, {**record, "reference_indexed": matched(index, verdict) is not None})
 
 
 def matched(index: Index, verdict: Mapping[str, Any]) -> Reference | None:
@@ -77,7 +78,7 @@ def draw_match(
     return draw(upper, lower, match, peaks, found, drawn_s), found
 
 
-def write_evidence(evidence: Evidence, folder: Path, name: str) -> tuple[Path, Path]:
+def write_evidence(evidence: Exhibit, folder: Path, name: str) -> tuple[Path, Path]:
     """The two files, `name`.png and `name`.json."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / f"{name}.png", folder / f"{name}.json"
@@ -110,17 +111,27 @@ def heard_pcm(
 
 
 def reference_samples(reference: Reference | None, begin_s: float, end_s: float) -> Samples | None:
-    """float32 of a reference's file from begin_s (silence before its start) to end_s; None when that, or the reference, is gone."""
-    if reference is None or reference.source is None or not Path(reference.source).is_file():
+    """float32 of a reference's file from begin_s (silence before its start) to end_s; None when either is gone, or another."""
+    path = Path((reference and reference.source) or "")
+    if reference is None or not path.is_file() or _recording(path, path.stat().st_mtime_ns) != reference.recording:
         return None
     first, last = round(begin_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE)
     at, parts = 0, [np.zeros(max(-first, 0), np.float32)]
-    for block in decode(reference.source):
+    for block in decode(path):
         parts.append(block[max(first - at, 0) : max(last - at, 0)])
         at += block.size
         if at >= last:
             break
     return np.concatenate(parts)
+
+
+@lru_cache(256)
+def _recording(path: Path, _changed_ns: int) -> str | None:
+    """The hash of the recording that a file holds, as the index has it; None when it holds none."""
+    try:
+        return analyse(path.name, decode(path), 0, None)[0].recording
+    except BadInput:
+        return None
 
 
 def _record(

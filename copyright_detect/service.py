@@ -119,7 +119,7 @@ def add_evidence(api: APIRouter, gateway: Gateway) -> None:
             end_s = min(row["ref_end_s"], row["ref_start_s"] + LONGEST_SOUND_S)
             found = reference_samples(matched(open_index(gateway.db_of(run)), row), row["ref_start_s"], end_s)
         if found is None:
-            raise NotFound(f"reference {row['reference']!r}: its file is not there, or it was taken out of the index")
+            raise NotFound(f"reference {row['reference']!r}: its file is gone or another, or it left the index")
         return wav(to_pcm(found).tobytes())
 
 

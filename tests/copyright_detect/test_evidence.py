@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from copyright_detect.chunks import Tick, encode, to_float
@@ -121,6 +122,17 @@ def test_without_the_file_of_the_reference_its_peaks_are_drawn(heard):
     lower = np.asarray(image.crop((LEFT, TOP + PANEL + 58, WIDTH - 16, TOP + 2 * PANEL + 58)), float)
     assert 0.001 < (lower[..., 1] > 200).mean() < 0.2
     assert (lower.max(axis=2) < 40).mean() > 0.5
+
+
+def test_a_file_that_holds_the_recording_no_more_is_not_shown(heard, tmp_path):
+    song = heard.worker.catalogue.index.reference("song 1")
+    copy = tmp_path / "song.wav"
+    moved = song._replace(source=str(shutil.copy(song.source, copy)))
+    assert np.array_equal(reference_samples(moved, 1.0, 2.0), reference_samples(song, 1.0, 2.0))
+    soundfile.write(copy, make_podcast(30.0, music=2), SAMPLE_RATE)
+    assert reference_samples(moved, 1.0, 2.0) is None
+    copy.write_text("no sound any more")
+    assert reference_samples(moved, 1.0, 2.0) is None
 
 
 def test_a_stretch_of_a_reference_may_begin_before_it(heard):

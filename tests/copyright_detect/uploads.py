@@ -32,7 +32,7 @@ song 1,Northlight,WORLD,2026-01-01,2026-12-31,allow,,licensed
 def make_db(db):
     """An index of four songs, and rights on two of them."""
     db.mkdir(parents=True)
-    soundfile.write(db.with_suffix(".wav"), song(1, RELEASES[1]), RATE)
+    soundfile.write(db.with_suffix(".wav"), song(1, RELEASES[1]), RATE, subtype="FLOAT")
     index_songs(db, db)
     write_rights(db, RIGHTS)
     return db
