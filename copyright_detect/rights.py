@@ -119,7 +119,8 @@ def _heard_ms(matches: Iterable[Match]) -> int:
 
 def _settle(claims: Sequence[Claim], heard_ms: int, show: str) -> tuple[str, str, str]:
     """(action, owner, reason) among the claims that cover a territory and a day."""
-    licences = {claim.owner: claim for claim in claims if claim.action == ALLOW and claim.show == show}
+    allowing = [claim for claim in claims if claim.action == ALLOW and claim.show == show]
+    licences = {c.owner: c for c in sorted(allowing, key=lambda c: (c.valid_until, c.row))}  # the last to end
     asking, silent = [], []
     for claim in sorted((c for c in claims if c.action != ALLOW), key=_precedence):
         if licence := licences.get(claim.owner):

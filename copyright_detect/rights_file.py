@@ -17,7 +17,6 @@ byte for byte, so the rows that audit lines name are the sender's own; its diges
 
 import csv
 import io
-import os
 import re
 from datetime import date
 from hashlib import sha256
@@ -27,6 +26,7 @@ from unicodedata import category
 
 from copyright_detect.rights import ALLOW, WORLD, Claim, Rejected, Rights
 from shared.errors import BadInput
+from shared.lake import durable_rename
 
 COLUMNS = ("reference", "owner", "territories", "valid_from", "valid_until", "action", "minimum_s", "show")
 ACTIONS = ("block", "monetise", "track", ALLOW)
@@ -76,11 +76,8 @@ def import_rights(file: str | Path, db: str | Path) -> tuple[Rights, list[Reject
     csv.writer(report, lineterminator="\n").writerows([("row", "reason"), *rejected])
     (Path(db) / "rights_rejected.csv").write_text(report.getvalue(), encoding="utf-8")
     aside = Path(db) / "rights.tmp"
-    with aside.open("wb") as kept:
-        kept.write(data)
-        kept.flush()
-        os.fsync(kept.fileno())
-    aside.rename(Path(db) / "rights.csv")  # a reader sees the old file or the new one
+    aside.write_bytes(data)
+    durable_rename(aside, Path(db) / "rights.csv")  # a reader sees the old file or the new one
     return rights, rejected
 
 

@@ -62,9 +62,11 @@ def test_the_oracle_agrees_and_the_order_of_rows_does_not_matter(claims, order):
             )
         ]
         assert action == max(speaking, key=["none", "track", "monetise", "block"].index, default="none")
+    claims = [each._replace(row=row) for row, each in enumerate(claims, 2)]
     shuffled = list(claims)
     order.shuffle(shuffled)
-    assert actions(shuffled) == found
+    first, second = (decide([match()], Rights(tuple(each), "v1"), "s", DAY) for each in (claims, shuffled))
+    assert first == second
 
 
 def test_territories_world_and_exceptions():
@@ -99,6 +101,13 @@ def test_a_licence_silences_its_owner_for_its_show_until_it_expires():
     assert actions(claims) == {("a.flac", ELSEWHERE): "track"}  # E never licensed anything
     assert actions(claims, show="other") == {("a.flac", ELSEWHERE): "block"}
     assert actions(claims, day=DAY + timedelta(1)) == {("a.flac", ELSEWHERE): "block"}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_licences_the_one_that_ends_last_is_named(turn):
+    licences = [claim(row, action="allow", show="s", end=DAY + timedelta(row)) for row in (3, 4)][::turn]
+    (found,) = decide([match()], Rights((claim(), *licences)), "s", DAY)
+    assert f"licensed this show until {DAY + timedelta(4)} (row 4)" in found.because
 
 
 def test_equal_claims_go_to_the_earlier_then_to_the_first_name():
