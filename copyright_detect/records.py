@@ -27,7 +27,7 @@ class Match(NamedTuple):
     score: float
     """Evidence in bits above what chance gives at this catalogue's size, as BLAST counts it."""
     expected_false_alarms_per_1000h: float
-    """How many matches at least this good chance alone would give in 1,000 hours of upload."""
+    """Chance alone gives at most so many matches at least this good in 1,000 hours of upload."""
     tempo: float
     """Seconds of reference per second of upload, as it went on last: 1.05 plays it 5 % faster."""
 

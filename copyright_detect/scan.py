@@ -140,7 +140,7 @@ def _because(best: Match | None, matches: bool, crowd: int, peaks: int, index: I
     need = score.bits(score.needed(index.frames))
     upload, of_it = f"{best.start_s:.1f}–{best.end_s:.1f} s", f"{best.ref_start_s:.1f}–{best.ref_end_s:.1f} s"
     span = f"{upload} of the upload are {of_it} of it"
-    chance = f"{best.expected_false_alarms_per_1000h:.2g} such alignments per 1,000 h by chance"
+    chance = f"at most {best.expected_false_alarms_per_1000h:.2g} such alignments per 1,000 h by chance"
     if matches:
         return f"{span}: {best.score:.1f} bits, {need:.1f} needed; {chance}"
     return f"the best alignment, {span}, is not enough: {best.score:.1f} bits, {need:.1f} needed; {chance}"

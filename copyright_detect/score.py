@@ -1,4 +1,4 @@
-"""What a score means: how many matches this good would chance bring in a thousand hours?
+"""What a score means: how many matches this good would chance bring in a thousand hours, at most?
 
 The evidence of an alignment is the largest sum of log-likelihood ratios over a segment, as in local alignment of sequences without
 gaps, and the largest such sum by chance has a known law (Karlin & Altschul 1990, the E-value of BLAST): among M frames of catalogue
@@ -26,7 +26,7 @@ def bits(evidence: float) -> float:
 
 
 def expected_false_alarms(evidence: float, catalogue_frames: int) -> float:
-    """Segments at least this good by chance, in 1,000 hours against a catalogue of so many frames."""
+    """At most so many segments are at least this good by chance, in 1,000 hours against a catalogue of so many frames."""
     return catalogue_frames * PER_FRAMES * math.exp(max(LOG_K - LAMBDA * evidence, -690.0))
 
 

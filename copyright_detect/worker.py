@@ -20,6 +20,8 @@ from shared.ports import EventLog, Message
 
 READ_BYTES = 1 << 20  # with 22 kB a second of sound, a batch is at most about a minute of it
 SKEW_MS = 600_000
+"""A message that was sent later than this after now is poison. Now is when it is heard, as the log keeps no time of arrival: heard
+again from the beginning, when its time has come, it counts."""
 
 
 class Run(shared.partition.Run):
@@ -79,10 +81,8 @@ class Worker:
         """Process messages: those that were processed before are skipped, a gap before them is read from the log."""
         own = self.owned[partition]
         while received and own.next_offset <= received[-1].offset:
-            if own.next_offset < received[0].offset:
-                self._process(own, self._read(own))
-            else:
-                self._process(own, [message for message in received if message.offset >= own.next_offset])
+            new = [message for message in received if message.offset >= own.next_offset]
+            self._process(own, self._read(own) if own.next_offset < received[0].offset else new)
 
     def drain(self) -> None:
         """Process everything that is in the log now."""
@@ -99,17 +99,15 @@ class Worker:
         if not received:
             raise LinerError("the log gave no message in time; nothing was processed: run again")
         self.catalogue.refresh()
-        done = False
         try:
             with own.store.transaction(own.next_offset, received[-1].offset + 1) as batch:
                 step = Step(batch, own.detectors, self.catalogue)
                 for message in received:
                     step.message(message, self.clock() + SKEW_MS)
                 step.checkpoint()
-            done = True
-        except Conflict:
-            pass
+        except BaseException as error:
+            own.detectors.clear()  # what is in memory is not the state
+            if not isinstance(error, Conflict):
+                raise
         finally:
-            if not done:
-                own.detectors.clear()  # what is in memory is not the state
             own.next_offset = own.store.next_offset()
