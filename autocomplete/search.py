@@ -16,6 +16,7 @@ from numba import njit
 from autocomplete.edits import (
     CLOSE_PENALTY,
     INLINED,
+    SPACE,
     complete_bonus,
     insertion_penalty,
     omission_penalty,
@@ -26,12 +27,10 @@ from autocomplete.trie import FOLLOW, NO_MORE, SECOND, TERMINAL, best_below, bit
 MAX_QUERY = 64
 CAPACITY = 1 << 16
 NO_FLOOR = -(2**31)
-PATH, BELOW, ENDING = (
-    0,
-    1,
-    2,
-)  # kinds of heap entry: edits along a path, the names below a node, the names that end here
-NODE, OFFSET, POSITION, LEFT, SPENT, KIND, LAST = range(7)  # fields of an entry
+PATH, BELOW, ENDING = range(3)
+"""Kinds of heap entry: edits along a path, the names below a node, the names that end here."""
+NODE, OFFSET, POSITION, LEFT, SPENT, KIND, LAST = range(7)
+"""Fields of an entry. LAST: where the siblings end that wait behind NODE; all of them with BELOW, with ENDING the TERMINAL ones."""
 HEAP, USED, POPS, REFUSED, BONUS = range(5)  # what is counted or kept for the whole search
 ID, SCORE, PENALTY_SPENT, HOW = range(4)  # columns of what is found
 
@@ -87,12 +86,8 @@ def _emit(found, results, identifier, score, penalty):  # type: ignore[no-untype
     for at in range(results):
         if found[at, ID] == identifier:
             return results
-    found[results, ID], found[results, SCORE], found[results, PENALTY_SPENT], found[results, HOW] = (
-        identifier,
-        score,
-        penalty,
-        0,
-    )
+    found[results, ID], found[results, SCORE] = identifier, score
+    found[results, PENALTY_SPENT], found[results, HOW] = penalty, 0
     return results + 1
 
 
@@ -197,9 +192,8 @@ def _edit_here(trie, scores, query, work, whole, node, offset, position, left, s
     left -= 2 if position == 0 else 1
     if left < 0:
         return
-    if (
-        left > 0 or position + 1 == len(query) or query[position + 1] != query[position]
-    ):  # of equal letters the last is extra
+    # of equal letters the last is extra
+    if left > 0 or position + 1 == len(query) or query[position + 1] != query[position]:
         extra = insertion_penalty(query, position)
         _walk(trie, scores, query, work, whole, node, offset, position + 1, left, spent + extra)
     at, end = rest_of_label(trie, node, offset)
@@ -217,7 +211,13 @@ def _edit_here(trie, scores, query, work, whole, node, offset, position, left, s
 def _edit_next(trie, scores, query, work, whole, node, offset, symbol, position, left, spent):  # type: ignore[no-untyped-def]
     """Substitute, omit or swap at a name's next `symbol`; (node, offset) is where one stands after it."""
     typed = np.int64(query[position])
-    if symbol == typed:  # an edit of a right letter is never better than a later one
+    if (
+        symbol == typed
+    ):  # an edit of a right letter is never better than a later one, but for a space and a doubled letter: `the[ e] street`
+        if symbol == SPACE and left > 0:
+            node, offset = _step(trie, node, offset, query[position - 1])
+            if node >= 0:
+                _walk(trie, scores, query, work, whole, node, offset, position, left - 1, spent + 2 * CLOSE_PENALTY)
         return
     if left > 0 or _may_follow(trie, work, node, offset, position + 1):
         penalty = substitution_penalty(typed, symbol)

@@ -87,9 +87,7 @@ def build_from_text(keys: pa.StringArray, ids: npt.NDArray[np.int32], slots: dic
     """The trie of folded keys in any order; several keys may share an id. slots: see `folding.to_symbols`."""
     order = pc.sort_indices(keys).to_numpy()  # stable, and by code point: UTF-8 sorts as its code points do
     texts = keys.take(pa.array(order)).to_pylist()
-    if len(set((slots or {}).values())) < len(
-        slots or {}
-    ):  # a slot is shared: keys that differ there alone stand together
+    if slots and len(set(slots.values())) < len(slots):  # a slot is shared: keys that differ there alone stand together
         shared = sorted(range(len(texts)), key=lambda row: texts[row].translate(slots))
         texts, order = [texts[row] for row in shared], order[shared]
     starts = np.zeros(len(texts) + 1, np.int64)

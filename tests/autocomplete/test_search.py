@@ -1,12 +1,14 @@
 """Best-first search gives exactly what reading every term gives."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocomplete.edits import edits_allowed
+from autocomplete.edits import CLOSE_PENALTY, complete_bonus, edits_allowed
 from autocomplete.folding import to_symbols
 from autocomplete.search import ID, NO_FLOOR, REFUSED, SCORE, USED, best_first, workspace
 from autocomplete.trie import build_from_text
@@ -36,6 +38,7 @@ def random_corpus(rng):
     alphabet = ALPHABETS[rng.integers(len(ALPHABETS))]
     texts = [random_text(rng, alphabet, 12) for _ in range(rng.integers(1, 40))]
     texts += [text[: rng.integers(1, len(text) + 1)].strip() or "a" for text in texts[::3]]
+    texts += [re.sub(r"(\w) ", r"\1 \1 ", text, count=1) for text in texts[::3]]  # `the e street` beside `the street`
     scores = frozen(np.sort(rng.integers(-3, 4, len(texts)) * rng.choice([0, 1, 2500, 9000]))[::-1])
     return texts, scores, alphabet
 
@@ -142,6 +145,13 @@ def test_likely_errors_cost_less(cheap, dear):
     trie = build_from_text(pa.array(["metallica"]), np.zeros(1, np.int32))
     score = {typed: found_by_search(trie, frozen(np.zeros(1)), to_symbols(typed), 1)[0][1] for typed in (cheap, dear)}
     assert score[cheap] > score[dear]
+
+
+def test_an_omitted_space_may_make_the_next_letter_a_doubled_one():
+    texts = ["the e street band"]
+    trie = build_from_text(pa.array(texts), np.zeros(1, np.int32))
+    found = found_by_search(trie, frozen(np.zeros(1)), to_symbols("the street band"), 1)
+    assert found == [(0, complete_bonus(15) - 2 * CLOSE_PENALTY)]
 
 
 def test_a_hundred_thousand_names_alike_are_no_burden():
