@@ -167,7 +167,7 @@ def save(index: Index, folder: Path) -> str:
     try:
         with locked(folder):
             files = {name: _save_array(folder, name, array) for name, array in _arrays(index).items()}
-            digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()[:16]
+            digest = hashlib.sha256("".join([*files.values(), *index.type_names]).encode()).hexdigest()[:16]
             manifest = {
                 "format": FORMAT, "digest": digest, "terms": len(index), "bytes": index.bytes, "files": files,
                 "type_names": index.type_names, "slots": [[code, slot] for code, slot in index.slots.items()],
@@ -214,9 +214,11 @@ def _is_whole(path: Path) -> bool:
 
 
 def load(folder: Path) -> Index:
-    """Map a saved index; BadInput when it is none, of another format, or torn."""
+    """Map a saved index, the newest if it is replaced meanwhile; BadInput when it is none, of another format, or torn."""
+    path, text = folder / "manifest.json", b""
     try:
-        manifest = json.loads((folder / "manifest.json").read_bytes())
+        text = path.read_bytes()
+        manifest = json.loads(text)
         if manifest["format"] != FORMAT:
             raise BadInput(f"{folder}: an index of format {manifest['format']}; expected {FORMAT}; build it again")
         mapped = {name: _map(folder / file) for name, file in manifest["files"].items()}
@@ -225,10 +227,12 @@ def load(folder: Path) -> Index:
         words = inverted.Words(trie, *(mapped.pop(f"words.{part}") for part in ("scores", "starts", "postings")))
         slots = dict(map(tuple, manifest["slots"]))
         return Index(names, words, **mapped, type_names=manifest["type_names"], slots=slots, digest=manifest["digest"])
-    except FileNotFoundError as error:
-        message = f"{folder}: no index here; make one with `liner autocomplete build --terms FILE --out {folder}`"
-        raise BadInput(message) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
+        if not path.exists():
+            message = f"{folder}: no index here; make one with `liner autocomplete build --terms FILE --out {folder}`"
+            raise BadInput(message) from error
+        if isinstance(error, FileNotFoundError) and path.read_bytes() != text:
+            return load(folder)
         raise BadInput(f"{folder}: a torn index ({error}); build it again") from error
 
 

@@ -49,6 +49,31 @@ def test_a_reader_of_the_old_index_reads_on(tmp_path):
     assert texts(Suggester(index.load(tmp_path)).suggest("new")) == ["new"]
 
 
+def test_a_publication_while_a_reader_maps_gives_the_new_index_whole(tmp_path, monkeypatch):
+    index.save(index.build(TERMS), tmp_path)
+    digests, map_one = [], index._map
+
+    def published_first(path):
+        if not digests:
+            digests.append(index.save(index.build(OTHER), tmp_path))
+        return map_one(path)
+
+    monkeypatch.setattr(index, "_map", published_first)
+    assert index.load(tmp_path).digest == digests[0]
+
+
+def test_arrays_that_are_missing_are_not_called_no_index(tmp_path):
+    index.save(index.build(TERMS), tmp_path)
+    next(tmp_path.glob("scores-*.npy")).unlink()
+    with pytest.raises(BadInput, match=r"torn index .*scores-"):
+        index.load(tmp_path)
+
+
+def test_names_of_types_are_part_of_the_digest(tmp_path):
+    digests = {index.save(index.build(terms_of(("Muse", 1, kind))), tmp_path) for kind in ("artist", "band")}
+    assert len(digests) == 2
+
+
 def test_no_index_says_how_to_make_one(tmp_path):
     with pytest.raises(BadInput, match="liner autocomplete build --terms FILE"):
         index.load(tmp_path)
