@@ -56,11 +56,8 @@ def estimate(a: Assumptions) -> list[Line]:
         Line("busy cores at the peak", busy, "cores", "requests × (HTTP + search in each shard)"),
         Line("machines", machines, "", "busy cores / utilisation / cores; at least three replicas"),
         Line("cost of a day", machines * a.cores * 24 * a.core_hour, "€", "machines × cores × 24 h × price"),
-        Line("answers sent a day", mean * 86_400 * 600, "B", "600 B an answer of five"),
         Line(
-            "search as a share of a request",
-            a.search_us / a.request_us,
-            "",
-            "why the HTTP layer is tuned before the index",
+            "answers sent a day", mean * 86_400 * (1 - a.browser_hits) * 600, "B", "what caches leave × 600 B for five"
         ),
+        Line("search as a share of a request", a.search_us / a.request_us, "", "why HTTP is tuned before the index"),
     ]

@@ -58,12 +58,14 @@ class Published:
         return body, answer.search_us / 1000
 
     def suggester(self) -> Suggester:
-        """The one of what is published now; while that is torn, of the index at hand, and the folder is tried again every second."""
+        """The one of what is published now; while that is torn or gone, of the index at hand, and the folder is tried each second."""
         try:
             stat = (self.folder / "manifest.json").stat()
+            seen = (stat.st_mtime_ns, stat.st_ino)
         except FileNotFoundError as error:
-            raise NotFound("no index is published; make one with `liner autocomplete demo`") from error
-        seen = (stat.st_mtime_ns, stat.st_ino)
+            if self._suggester is None:
+                raise NotFound("no index is published; make one with `liner autocomplete demo`") from error
+            seen = None
         if self._suggester is None or (seen != self._seen and self._clock() >= self._retry_ms):
             try:
                 self._suggester = Suggester(load(self.folder))

@@ -131,6 +131,18 @@ def test_a_torn_index_deployed_over_a_good_one_is_not_taken_up(tmp_path):
     engines.close()
 
 
+def test_an_index_that_vanishes_is_answered_from_memory_until_another_is_published(tmp_path):
+    now = [0]
+    index.save(index.build(TERMS), tmp_path)
+    published = service.Published(tmp_path, lambda: now[0])
+    answer = published.answer("bj", 5)[0]
+    shutil.rmtree(tmp_path)
+    assert published.answer("bj", 5)[0] == answer
+    index.save(index.build(terms_of(("Bjarne", 1))), tmp_path)
+    now[0] = service.RETRY_MS
+    assert b"Bjarne" in published.answer("bj", 5)[0]
+
+
 def test_an_index_whose_arrays_arrive_after_its_manifest_is_tried_again(tmp_path):
     now = [0]
     index.save(index.build(TERMS), tmp_path / "live")
