@@ -44,7 +44,7 @@ class Moment(NamedTuple):
 
     request: Request
     listener: Listener
-    resumable: Ints  # episodes begun and not finished, the newest first
+    resumable: Ints  # episodes begun and not finished
     ready: Bools  # [episodes] allowed, and not waiting for an older one
     ordered: Bools  # heard oldest first
     next_up: Ints  # the episode to go on with, -1 where there is none
@@ -58,7 +58,7 @@ def look(request: Request, library: Library, state: State, factors: ShowFactors,
     """The moment of a request, from the state as it is."""
     listener = state.listeners[request.user]
     anything = library.eligible(request.profile, listener, request.now, repeats=True, expires=on.freshness)
-    resumable = [episode for episode in unfinished(listener, request.now) if on.resume and anything[episode]]
+    begun = unfinished(listener, library.catalogue.duration, request.now) if on.resume else []
     allowed = anything.copy()
     if on.no_repeats:
         allowed[list(listener.heard)] = False
@@ -70,7 +70,7 @@ def look(request: Request, library: Library, state: State, factors: ShowFactors,
     return Moment(
         request=request,
         listener=listener,
-        resumable=np.array(resumable, np.int64),
+        resumable=np.array([episode for episode in begun if anything[episode]], np.int64),
         ready=allowed & (~ordered[known] | (next_up[known] == np.arange(len(known)))),
         ordered=ordered,
         next_up=next_up,
@@ -81,10 +81,10 @@ def look(request: Request, library: Library, state: State, factors: ShowFactors,
     )
 
 
-def unfinished(listener: Listener, now: int) -> list[int]:
-    """Episodes that were left in the middle within RESUME_MS, the newest first."""
-    last = {episode: share for at, episode, share in listener.recent if now - at < RESUME_MS}
-    return [episode for episode, share in reversed(last.items()) if BEGUN <= share < COMPLETED]
+def unfinished(listener: Listener, duration: NDArray[np.int32], now: int) -> list[int]:
+    """Episodes that were played within RESUME_MS and whose longest listen ended in the middle."""
+    lately = {episode for at, episode, _ in listener.recent if now - at < RESUME_MS}
+    return [episode for episode in sorted(lately) if BEGUN <= listener.heard[episode] / duration[episode] < COMPLETED]
 
 
 def best_known(allowed: Bools, show: NDArray[np.int32], starts: Ints, shows: int) -> Ints:

@@ -90,6 +90,8 @@ class Serving:
 
     def slate(self, user: int, intent: int, minutes: float, slots: int, at: int) -> list[Slot]:
         """A slate for a listener at a moment; what is shown is not logged here: the client says what was seen."""
+        if user < 0:
+            raise BadInput(f"listener {user}: expected 0 or more")
         with self.lock:
             catalogue = self.recommender.library.catalogue
             request = Request(user, self.store.profile(user, catalogue), at, intent, minutes)

@@ -87,7 +87,7 @@ def _fits(request: Request, library: Library, episodes: Ints) -> NDArray[np.bool
 
 def _resumed(request: Request, found: Candidates, fits: NDArray[np.bool_], state: State) -> int:
     """The row of what was left in the middle last; -1 where there is nothing."""
-    last = {episode: at for at, episode, _ in state.listeners[request.user].recent}
+    last = {episode: place for place, (_, episode, _) in enumerate(state.listeners[request.user].recent)}
     rows = np.flatnonzero(found.brought[:, Source.RESUME] & fits).tolist()
     return max(rows, key=lambda row: last.get(int(found.episodes[row]), 0), default=-1)
 

@@ -2,13 +2,13 @@
 event.
 
 Counters fade with a half-life. A fading sum S(t) = Σ 2^(-(t - tᵢ)/H) can take its terms in any order: a late event adds what it
-would be worth by now. So a replay, a duplicate or a shuffled delivery ends in the same counters, up to the rounding of the last
-bits; what a listener heard last, and in which order shows are heard, is learned from events as they come. What a listener sees
-must follow from the request before: `apply` is therefore plain Python on arrays that grow, some microseconds an event, and no
-batch job stands between.
+would be worth by now. So a duplicate or a shuffled delivery ends in the same counts of what was shown and started, up to the
+rounding of the last bits. When an episode was completed, who follows what, what was heard last, and in which order shows are
+heard, is learned from events as they come. `apply` is plain Python on arrays that grow, some microseconds an event: the next
+request sees it, and no batch job stands between.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -161,8 +161,7 @@ class State:
             if other != show:
                 self.after[other][show] += 1 / lag
         listener.seen.pop(event.episode, None)
-        listener.recent.append((event.at, event.episode, 0.0))
-        listener.recent.sort()
+        insort(listener.recent, (event.at, event.episode, 0.0), key=lambda play: play[0])  # equals as they came
         del listener.recent[:-RECENT]
 
     def _stop(self, listener: Listener, show: int, event: Event) -> None:

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS shows (show INTEGER PRIMARY KEY, language TEXT, kind 
 CREATE TABLE IF NOT EXISTS episodes (episode INTEGER PRIMARY KEY, show INTEGER NOT NULL, number INTEGER, published INTEGER,
   duration INTEGER, explicit INTEGER, title TEXT, description TEXT, guid TEXT, alive INTEGER NOT NULL DEFAULT 1, UNIQUE (show, guid));
 CREATE TABLE IF NOT EXISTS listeners (user INTEGER PRIMARY KEY, languages TEXT, minor INTEGER);
-CREATE TABLE IF NOT EXISTS events (event_id INTEGER PRIMARY KEY, user INTEGER, episode INTEGER, what INTEGER, at INTEGER,
+CREATE TABLE IF NOT EXISTS events (event_id INTEGER UNIQUE, user INTEGER, episode INTEGER, what INTEGER, at INTEGER,
   played_ms INTEGER, position INTEGER, propensity REAL);
 CREATE TABLE IF NOT EXISTS arrays (name TEXT PRIMARY KEY, kind TEXT, shape TEXT, value BLOB);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
@@ -150,8 +150,8 @@ class Store:
             db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
 
     def events(self) -> Iterator[Event]:
-        """All events in the order of their own time, a start before its stop, what was followed or refused by id."""
-        with closing(self._db.execute("SELECT * FROM events ORDER BY at, min(what, 3), event_id")) as rows:
+        """All events in the order of their arrival, as the state took them."""
+        with closing(self._db.execute("SELECT * FROM events ORDER BY rowid")) as rows:
             yield from (Event(*row) for row in rows)
 
     def put_arrays(self, arrays: dict[str, Float32]) -> None:

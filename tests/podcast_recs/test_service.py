@@ -151,6 +151,12 @@ def test_commands_say_where_to_begin(tmp_path, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["estimate"]
 
 
+def test_no_listener_is_below_zero(home, monkeypatch, capsys):
+    monkeypatch.setenv("LINER_HOME", str(home))
+    assert main(["podcast-recs", "recommend", "-1"]) == 2
+    assert "listener -1: expected 0 or more" in capsys.readouterr().err
+
+
 def test_a_publication_that_cannot_be_kept_is_not_shown(client, home, monkeypatch):
     serving = Serving(path_of(home))
     count = len(serving.recommender.library.catalogue.show)
@@ -206,15 +212,17 @@ def test_an_event_of_the_far_future_is_refused_and_freezes_no_counter(client, ho
     serving.store.close()
 
 
-def test_what_was_followed_and_left_at_once_is_left_after_a_restart(home):
+def test_what_came_at_one_time_is_replayed_as_it_came(home):
     serving = Serving(path_of(home))
-    ids = {What.FOLLOWED: 1 << 50, What.UNFOLLOWED: (1 << 50) + 1}
-    again = Event((1 << 50) + 2, 1, 3, What.FOLLOWED, serving.now)
-    serving.take([Event(event_id, 1, 3, what, serving.now) for what, event_id in ids.items()] + [again])
-    follows = serving.recommender.state.listeners[1].follows
+    came = ((900, 3, What.FOLLOWED), (100, 3, What.UNFOLLOWED), (800, 40, What.STARTED), (200, 3, What.STARTED))
+    for event_id, episode, what in came:
+        assert serving.take([Event((1 << 50) + event_id, 1, episode, what, serving.now)]) == 1
+    before = serving.recommender.state.listeners[1]
+    assert before.recent[-1][1] == 3
+    assert int(serving.recommender.library.catalogue.show[3]) not in before.follows
     serving.store.close()
     reopened = Serving(path_of(home))
-    assert reopened.recommender.state.listeners[1].follows == follows
+    assert reopened.recommender.state.listeners[1] == before
     reopened.store.close()
 
 

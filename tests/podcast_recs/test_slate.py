@@ -196,3 +196,16 @@ def test_what_is_newest_changes_with_the_clock_and_with_a_publication():
     assert library.newest_out(NOW).tolist() == [3, 3, 3]
     assert library.newest_out(NOW + day).tolist() == [3, 4, 3]
     assert library.newest_out(0).tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize("again", [[started(9, 0, 0)], [started(8, 0, 0), stopped(9, 0, 0, 1)]])
+def test_what_was_begun_again_without_going_on_is_still_offered(again):
+    own = recommender([started(1, 0, 0, NOW - HOUR_MS), stopped(2, 0, 0, 17 * 60_000, NOW - HOUR_MS), *again])
+    assert (ask(own)[0].episode, ask(own)[0].source) == (0, Source.RESUME)
+
+
+def test_of_two_that_were_left_at_one_time_the_last_to_come_goes_on():
+    own = recommender([each for n in (4, 0) for each in (started(20 + n, 0, n), stopped(30 + n, 0, n, 17 * 60_000))])
+    assert ask(own)[0].episode == 0
+    own = recommender([each for n in (0, 4) for each in (started(20 + n, 0, n), stopped(30 + n, 0, n, 17 * 60_000))])
+    assert ask(own)[0].episode == 4

@@ -15,7 +15,7 @@ EVENTS = st.builds(
     event_id=st.integers(0, 60),
     user=st.integers(0, 3),
     episode=st.integers(0, 11),
-    what=st.sampled_from([What.SHOWN, What.FOLLOWED]),
+    what=st.sampled_from([What.SHOWN, What.STARTED, What.FOLLOWED]),
     at=st.integers(NOW - 1000 * HOUR_MS, NOW),
 )
 
@@ -111,3 +111,8 @@ def test_a_show_that_is_started_where_it_is_shown_has_the_higher_rate():
     shown = [Event(n, n, 4 * (n % 2), What.SHOWN, NOW) for n in range(20)]
     rates = state_after([*shown, *(started(100 + n, n, 0) for n in range(0, 20, 2))]).start_rates()
     assert rates[0] > rates[2] > rates[1]
+
+
+def test_equal_times_stay_in_the_order_of_arrival():
+    recent = state_after([started(1, 0, 9), started(2, 0, 1), started(3, 0, 4, NOW - 1)]).listeners[0].recent
+    assert [episode for _, episode, _ in recent] == [4, 9, 1]
