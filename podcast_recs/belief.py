@@ -99,7 +99,7 @@ class Belief:
 
     def _noise(self, n: Float64, average: Float64, sums: Float64, shown: NDArray[np.bool_]) -> Float64:
         """Covariance float64[k, k] of the average trace around the show's mean, from the visible parts of the traces and the
-        prior's.
+        prior's; a day that is not visible yet counts as 0, as in the published computation.
         """
         k = len(n)
         products = np.einsum("cij,ci,cj->ij", self._products[:, :k, :k], shown, shown, optimize=False)

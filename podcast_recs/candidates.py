@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from podcast_recs.differences import Differences
 from podcast_recs.features import HALF_LIFE_H
 from podcast_recs.library import Library
-from podcast_recs.moment import Bools, Moment
-from podcast_recs.records import HOUR_MS, Float32, Ints, Source
+from podcast_recs.moment import Moment
+from podcast_recs.records import HOUR_MS, Bools, Float32, Ints, Source
 from podcast_recs.state import State
 
 MOST = 500
@@ -41,7 +41,7 @@ class Candidates(NamedTuple):
 
 
 def candidates(moment: Moment, library: Library, state: State, on: Differences) -> Candidates:
-    """What to rank, at most MOST: those that more generators brought first, then by the generators' order."""
+    """What to rank, at most MOST: KEPT of the newest and unheard first, then what more generators brought, then by their order."""
     generators = {
         Source.RESUME: moment.resumable,
         Source.NEXT_UP: _in_progress(moment, on),

@@ -6,6 +6,7 @@ from typing import Any
 from podcast_recs.capacity import Assumptions, estimate
 from shared.capacity import add_capacity_verb
 from shared.console.serve import add_address, serve
+from shared.errors import BadInput
 from shared.output import print_json
 
 SIZES = ("tiny", "small", "medium")
@@ -80,6 +81,8 @@ def _opened() -> Any:
 def _recommend(arguments: argparse.Namespace) -> None:
     from podcast_recs.views import slate_view
 
+    if arguments.user < 0:
+        raise BadInput(f"listener {arguments.user}: expected 0 or more")
     serving = _opened()
     slots = serving.slate(arguments.user, INTENTS.index(arguments.intent), arguments.minutes, 10, serving.now)
     view = slate_view(serving, arguments.user, slots)

@@ -12,7 +12,7 @@ from podcast_recs.records import Ints, What
 from podcast_recs.serving import Serving, save
 from podcast_recs.setting import Setting, make_setting
 from podcast_recs.store import path_of
-from podcast_recs.world import events_of, profile_of
+from podcast_recs.world import events_of
 from shared.output import print_json, print_next, short, size_of
 from shared.settings import Settings
 from shared.world.podcast_topics import LANGUAGES, NAMES, episode_text, topic_words
@@ -30,14 +30,8 @@ def demo(size: str, seed: int, as_json: bool) -> None:
         print_world(setting)
     quality = quality_of(setting, JUDGED[size])
     path = path_of(Settings().home)
-    profiles = [
-        (
-            user,
-            tuple(LANGUAGES[code] for code in profile_of(setting.audience, user).languages),
-            profile_of(setting.audience, user).minor,
-        )
-        for user in range(len(setting.audience.listeners.language))
-    ]
+    said = [setting.profile(user) for user in range(len(setting.audience.listeners.language))]
+    profiles = [(user, tuple(LANGUAGES[at] for at in own.languages), own.minor) for user, own in enumerate(said)]
     save(path, setting.recommender, setting.encoder, list(events_of(setting.audience)), profiles)
     serving = Serving(path)
     slates = [slate_of(serving, user, intent) for intent, user in enumerate(serving.listeners_with_plays(3))]

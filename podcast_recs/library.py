@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from podcast_recs.index import Index
-from podcast_recs.records import HOUR_MS, Catalogue, Float32, Ints, Kind
+from podcast_recs.records import HOUR_MS, Bools, Catalogue, Float32, Ints, Kind
 from podcast_recs.state import Listener, by_show
 from shared.errors import BadInput, NotFound
-
-Bools = NDArray[np.bool_]
 
 NEWS_EXPIRES_MS = 14 * 24 * HOUR_MS
 """News of two weeks ago are not recommended any more, though they can still be searched for."""

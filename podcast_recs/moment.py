@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from podcast_recs.differences import Differences
 from podcast_recs.library import Library, Profile
-from podcast_recs.records import HOUR_MS, Float32, Ints
+from podcast_recs.records import HOUR_MS, Bools, Float32, Ints
 from podcast_recs.state import COMPLETED, Listener, State
-
-Bools = NDArray[np.bool_]
 
 CENTRES = 4
 LATELY = 24

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Float32 = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 HOUR_MS = 3_600_000
 
@@ -43,7 +44,9 @@ class What(IntEnum):
 
     SHOWN = 0  # an impression: the episode stood in a slate, at `position`, put there with `propensity`
     STARTED = 1
-    STOPPED = 2  # `played_ms` were listened to, seeks not counted
+    STOPPED = (
+        2  # `played_ms` of the episode were listened to so far, all plays together, seeks not counted; the most holds
+    )
     FOLLOWED = 3  # of the episode's show
     UNFOLLOWED = 4
     REFUSED = 5  # «not this show»

@@ -12,14 +12,13 @@ from fastapi import APIRouter, Query
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
-from podcast_recs.records import Event, What, suggested
+from podcast_recs.records import Event, Intent, What, suggested
 from podcast_recs.serving import Serving
 from podcast_recs.store import path_of
 from podcast_recs.views import episode_view, show_view, slate_view
 from shared.bootstrap import Engines
 from shared.errors import NotFound
 
-INTENTS = ("commute", "learn", "relax")
 MOST_ID = (1 << 31) - 1
 
 User = Annotated[int, Query(ge=0, le=MOST_ID)]
@@ -50,7 +49,7 @@ class NewEpisode(BaseModel, extra="forbid"):
 
 
 class Opened:
-    """The recommender behind the routes: opened at the first request, and again when another demo has replaced its file."""
+    """The recommender behind the routes: opened at the first request, and again when a demo or an import has written its file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -64,7 +63,7 @@ class Opened:
             raise NotFound("no podcasts yet; run `liner podcast-recs demo`, or `liner podcast-recs import FEED`")
         with self.lock:
             inode = self._path.stat().st_ino
-            if self._serving is None or inode != self._inode:
+            if self._serving is None or inode != self._inode or self._serving.store.changed():
                 self._serving, self._inode = Serving(self._path), inode
             return self._serving
 
@@ -93,7 +92,7 @@ def add_reading(routes: APIRouter, opened: Opened, known: Any) -> None:
         """A listener's slate, with a reason for each slot; `hour` turns the clock, which suggests why they listen."""
         serving = opened.get()
         at = serving.now if hour is None else serving.moment_of(hour)
-        why = suggested(at) if intent is None else INTENTS.index(intent)
+        why = suggested(at) if intent is None else Intent[intent.upper()]
         return slate_view(serving, user, serving.slate(user, why, minutes, slots, at)) | {"at": at}
 
     @routes.get("/shows/{show}", responses=known)
@@ -132,12 +131,9 @@ def add_writing(routes: APIRouter, opened: Opened, known: Any) -> None:
     def publish(new: NewEpisode) -> dict[str, int]:
         """Publish an episode; the next slate may hold it."""
         serving = opened.get()
-        duration = round(new.minutes * 60_000)
-        return {
-            "episode": serving.publish(
-                new.show, serving.now + 1, max(1, duration), new.title, new.description, new.explicit
-            )
-        }
+        duration = max(1, round(new.minutes * 60_000))
+        episode = serving.publish(new.show, serving.now + 1, duration, new.title, new.description, new.explicit)
+        return {"episode": episode}
 
     @routes.delete("/episodes/{episode}", responses=known)
     def take_down(episode: Id) -> dict[str, int]:
@@ -148,8 +144,5 @@ def add_writing(routes: APIRouter, opened: Opened, known: Any) -> None:
 
 def event_of(report: Report, now: int) -> Event:
     """A report as an event."""
-    what = What[report.what.upper()]
     at = now if report.at is None else report.at
-    return Event(
-        report.event_id, report.user, report.episode, what, at, report.played_ms, report.position, report.propensity
-    )
+    return Event(**report.model_dump() | {"what": What[report.what.upper()], "at": at})

@@ -45,22 +45,23 @@ def save(
     events: Sequence[Event],
     profiles: Sequence[tuple[int, tuple[str, ...], bool]],
 ) -> None:
-    """Write everything that `Serving` opens, anew."""
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    store = Store(path)
+    """Write everything that `Serving` opens, anew and beside: what was there stays until the new is whole."""
+    beside = path.with_name("new-" + path.name)
+    beside.unlink(missing_ok=True)
+    store = Store(beside)
     catalogue = recommender.library.catalogue
     store.put_catalogue(catalogue)
     store.put_listeners(profiles)
     store.add_events(events)
-    vectors = recommender.library.index.vectors(np.arange(len(catalogue.show)))
-    store.put_arrays(
-        {"vectors": vectors, "user_factors": recommender.factors.users, "show_factors": recommender.factors.shows}
-    )
+    vectors, factors = recommender.library.index.vectors(np.arange(len(catalogue.show))), recommender.factors
+    store.put_arrays({"vectors": vectors, "user_factors": factors.users, "show_factors": factors.shows})
     keep_encoder(store, encoder)
     if recommender.ranker:
         store.put_fact("ranker", recommender.ranker.text())
     store.close()
+    for suffix in ("", "-wal", "-shm"):  # a service that has the old one open reads on in it
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    beside.rename(path)
 
 
 class Serving:
@@ -90,8 +91,6 @@ class Serving:
 
     def slate(self, user: int, intent: int, minutes: float, slots: int, at: int) -> list[Slot]:
         """A slate for a listener at a moment; what is shown is not logged here: the client says what was seen."""
-        if user < 0:
-            raise BadInput(f"listener {user}: expected 0 or more")
         with self.lock:
             catalogue = self.recommender.library.catalogue
             request = Request(user, self.store.profile(user, catalogue), at, intent, minutes)
@@ -163,8 +162,7 @@ class Serving:
 
     def moment_of(self, hour: float) -> int:
         """The next time that the clock of the world shows this hour."""
-        day = self.now - self.now % (24 * HOUR_MS)
-        at = day + int(hour * HOUR_MS)
+        at = self.now - self.now % (24 * HOUR_MS) + int(hour * HOUR_MS)
         return at if at >= self.now else at + 24 * HOUR_MS
 
     def _encoder(self, catalogue: Catalogue) -> Encoder:

@@ -18,7 +18,7 @@ from podcast_recs.candidates import Candidates
 from podcast_recs.differences import Differences
 from podcast_recs.library import Library
 from podcast_recs.moment import Request
-from podcast_recs.records import Ints, Slot, Source
+from podcast_recs.records import Bools, Ints, Slot, Source
 from podcast_recs.state import State
 
 SLOTS = 20
@@ -50,9 +50,8 @@ def make_slate(
     likeness = np.zeros(len(found.episodes))
     standard = (scores - scores.mean()) / max(float(scores.std()), 1e-9) if len(scores) else scores
     vectors = library.index.vectors(found.episodes)
-    open_rows = fits.copy()
     resumed = _resumed(request, found, fits, state)
-    open_rows &= ~found.brought[:, Source.RESUME]
+    open_rows = fits & ~found.brought[:, Source.RESUME]
     if explored >= 0 and resumed >= 0 and vectors[explored] @ vectors[resumed] >= SAME:
         explored = -1  # what was left in the middle, published again
     if explored >= 0:
@@ -77,24 +76,21 @@ def make_slate(
     return chosen
 
 
-def _fits(request: Request, library: Library, episodes: Ints) -> NDArray[np.bool_]:
+def _fits(request: Request, library: Library, episodes: Ints) -> Bools:
     """bool[n]: not longer than the time one has, and a little."""
-    if not request.minutes:
-        return np.ones(len(episodes), bool)
-    fits: NDArray[np.bool_] = library.catalogue.duration[episodes] <= request.minutes * 60_000 * SPARE
+    most = request.minutes * 60_000 * SPARE if request.minutes else np.inf
+    fits: Bools = library.catalogue.duration[episodes] <= most
     return fits
 
 
-def _resumed(request: Request, found: Candidates, fits: NDArray[np.bool_], state: State) -> int:
+def _resumed(request: Request, found: Candidates, fits: Bools, state: State) -> int:
     """The row of what was left in the middle last; -1 where there is nothing."""
     last = {episode: place for place, (_, episode, _) in enumerate(state.listeners[request.user].recent)}
     rows = np.flatnonzero(found.brought[:, Source.RESUME] & fits).tolist()
     return max(rows, key=lambda row: last.get(int(found.episodes[row]), 0), default=-1)
 
 
-def _explore(
-    request: Request, found: Candidates, fits: NDArray[np.bool_], state: State, seed: int
-) -> tuple[int, float]:
+def _explore(request: Request, found: Candidates, fits: Bools, state: State, seed: int) -> tuple[int, float]:
     """The row to explore and the chance that it was drawn; (-1, 1) when no show is new to the listener."""
     listener, shows = state.listeners[request.user], state.catalogue.show[found.episodes].tolist()
     strange = np.array([show not in listener.plays_of_show and show not in listener.follows for show in shows], bool)

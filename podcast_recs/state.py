@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from podcast_recs.records import HOUR_MS, Catalogue, Event, Float32, Ints, What
+from podcast_recs.records import HOUR_MS, Bools, Catalogue, Event, Float32, Ints, What
 
 HALF_LIFE_MS = (6 * HOUR_MS, 72 * HOUR_MS)
 """Two memories: what is rising today, and what held for days."""
@@ -129,13 +129,13 @@ class State:
         rates: Float32 = ((self.of_shows[:, 1] + starts) / (self.of_shows[:, 0] + shown)).astype(np.float32)
         return rates
 
-    def oldest_first(self, shows: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    def oldest_first(self, shows: Ints) -> Bools:
         """bool[n]: whether a show is listened to oldest first, as its listeners' steps say; its kind decides while they are
         few.
         """
         forward, newest = self.steps[shows, 0], self.steps[shows, 1]
         declared = self.catalogue.kind[shows] == 1
-        learned: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = forward + 4 * declared > newest + 4 * ~declared
+        learned: Bools = forward + 4 * declared > newest + 4 * ~declared
         return learned
 
     def _count(self, episode: int, counter: int, at: int) -> None:

@@ -44,6 +44,11 @@ class Store:
         with explained(path, "move it away, then import or run the demo again"):
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.executescript(SCHEMA)
+        self._version = self._data_version()
+
+    def changed(self) -> bool:
+        """Whether another connection, `import`'s say, has written since this one was opened."""
+        return self._data_version() != self._version
 
     def close(self) -> None:
         """Close the file."""
@@ -102,7 +107,7 @@ class Store:
 
     def add_episode(self, *row: Any) -> None:
         """Write an episode before the library takes it in: id, show, number, published, duration, explicit, title, description."""
-        with transaction(self._db) as db:
+        with explained(self.path, "move it away"), transaction(self._db) as db:
             db.execute("INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)", row)
 
     def add_feed(self, feed: str, title: str, description: str, language: str, kind: int, items: Sequence[Any]) -> int:
@@ -114,7 +119,9 @@ class Store:
                 "INSERT OR REPLACE INTO shows VALUES (?, ?, ?, ?, ?, ?)",
                 (show, language, kind, title, description, feed),
             )
-            known = {guid for (guid,) in db.execute("SELECT guid FROM episodes WHERE show = ?", (show,))}
+            known = {
+                guid for (guid,) in db.execute("SELECT coalesce(guid, episode) FROM episodes WHERE show = ?", (show,))
+            }
             episode = db.execute("SELECT coalesce(max(episode) + 1, 0) FROM episodes").fetchone()[0]
             new = sorted((item for item in reversed(items) if item.guid not in known), key=lambda item: item.published)
             for number, item in enumerate(new, len(known)):
@@ -124,6 +131,9 @@ class Store:
                 )
                 episode += 1
         return len(new)
+
+    def _data_version(self) -> int:
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
     def take_down(self, episode: int) -> None:
         """Remember that an episode is gone."""

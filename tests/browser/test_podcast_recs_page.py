@@ -2,9 +2,10 @@
 
 import pytest
 
+from podcast_recs.records import What
 from podcast_recs.serving import save
 from podcast_recs.setting import make_setting
-from podcast_recs.store import path_of
+from podcast_recs.store import Store, path_of
 from podcast_recs.world import events_of
 from shared.bootstrap import Engines
 from shared.console.app import build_app
@@ -63,6 +64,17 @@ def test_a_published_episode_is_found_and_stands_on_its_show_page(opened):
     opened.fill("#query", "straight from the studio")
     opened.get_by_role("button", name="Find").click()
     opened.wait_for_selector("#found li:has-text('Straight from the studio')")
+
+
+def test_what_is_shown_is_reported(opened, home):
+    opened.wait_for_selector("#status:has-text('episodes in')")
+    shown = [int(episode) for episode in episodes(opened)]
+    store = Store(path_of(home))
+    events = list(store.events())[-len(shown) :]
+    store.close()
+    assert [(event.what, event.position, event.episode) for event in events] == [
+        (What.SHOWN, position, episode) for position, episode in enumerate(shown)
+    ]
 
 
 def test_on_a_phone_nothing_runs_over(opened):

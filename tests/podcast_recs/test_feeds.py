@@ -158,3 +158,13 @@ def test_imported_episodes_are_found_and_recommended(feed, tmp_path, capsys, mon
     slots = json.loads(capsys.readouterr().out)["slots"]
     assert len(slots) == 1  # one show, one episode of it
     assert slots[0]["reason"]
+
+
+def test_numbers_go_on_after_what_was_published_by_hand(feed, tmp_path):
+    import_feeds(tmp_path / "p.sqlite", [str(feed(*(item(guid=f"g{n}") for n in range(3))))], DEMO_NOW)
+    store = Store(tmp_path / "p.sqlite")
+    for n in (3, 4):
+        store.add_episode(n, 0, n, DEMO_NOW, 60_000, False, "By hand", "")
+    import_feeds(tmp_path / "p.sqlite", [str(feed(*(item(guid=f"g{n}") for n in range(4))))], DEMO_NOW)
+    assert store.catalogue().number.tolist() == [0, 1, 2, 3, 4, 5]
+    store.close()

@@ -2,15 +2,18 @@
 
 import json
 from shutil import copyfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from podcast_recs import service
-from podcast_recs.records import HOUR_MS, Event, What
+from podcast_recs.feeds import Item
+from podcast_recs.records import HOUR_MS, Event, Slot, Source, What
 from podcast_recs.serving import Serving, save
 from podcast_recs.store import Store, path_of
+from podcast_recs.views import slate_view
 from podcast_recs.world import events_of
 from shared.bootstrap import Engines
 from shared.cli import main
@@ -177,7 +180,7 @@ def test_two_first_requests_open_the_store_once(home, monkeypatch):
 
     def opening(path):
         alone.append(opened.lock.locked())
-        return path
+        return SimpleNamespace(store=SimpleNamespace(changed=lambda: False))
 
     monkeypatch.setattr(service, "Serving", opening)
     assert opened.get() is opened.get()
@@ -242,3 +245,42 @@ def test_the_clock_follows_what_is_listened_to(home):
     serving.take([Event(1 << 50, 1, 3, What.STARTED, at)])
     assert serving.now == at
     serving.store.close()
+
+
+def test_a_small_chance_is_told_as_it_is(home):
+    serving = Serving(path_of(home))
+    told = slate_view(serving, 1, [Slot(3, Source.EXPLORE, 1.23456e-7, 0.0, "new")])["slots"][0]["propensity"]
+    assert told == 1.235e-7
+    serving.store.close()
+
+
+def test_what_is_imported_beside_the_service_is_there_at_once(client, home):
+    show = client.get("/podcast-recs/slate", params={"user": 1}).json()["slots"][0]["show_id"]
+    before = Store(path_of(home))
+    count = len(before.catalogue().show)
+    before.add_feed("deep.xml", "Deep Sea", "", "en", 2, [Item("g1", "Whales", "", 1, 60_000, False)])
+    before.close()
+    new = client.post("/podcast-recs/episodes", json={"show": show, "title": "After it", "minutes": 5})
+    assert new.json() == {"episode": count + 1}
+
+
+def test_an_episode_that_another_wrote_meanwhile_is_one_line(home):
+    serving = Serving(path_of(home))
+    other = Store(path_of(home))
+    other.add_feed("deep.xml", "Deep Sea", "", "en", 2, [Item("g1", "Whales", "", 1, 60_000, False)])
+    other.close()
+    with pytest.raises(LinerError, match="constraint failed"):
+        serving.publish(0, serving.now, 60_000, "Late", "")
+    assert len(serving.recommender.library.catalogue.show) == len(serving.recommender.library.index)
+    serving.store.close()
+
+
+def test_a_store_that_is_not_yet_whole_replaces_nothing(setting, home, monkeypatch):
+    def full(store, events):
+        assert Serving(path_of(home)).recommender.state.events
+        raise LinerError("disk full")
+
+    monkeypatch.setattr(Store, "add_events", full)
+    with pytest.raises(LinerError, match="disk full"):
+        save(path_of(home), setting.recommender, setting.encoder, list(events_of(setting.audience)), [])
+    assert Serving(path_of(home)).recommender.state.events
