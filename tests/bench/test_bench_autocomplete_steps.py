@@ -17,17 +17,21 @@ def scan(stream, _):
 
 def without_errors(_, suggester):
     """The best of each subtree, no edits."""
-    return lambda typed: _names(suggester, suggester.ranked(typed, K, False)[0])
+    return _from_the_beginning(suggester, lambda _: 0)
 
 
 def with_errors(_, suggester):
     """Edits, names only from their beginning."""
+    return _from_the_beginning(suggester, edits_allowed)
+
+
+def _from_the_beginning(suggester, edits):
     found, work = np.zeros((K, 4), np.int64), workspace()
     names, scores = suggester.index.names, suggester.index.scores
 
     def ask(typed):
         query = to_symbols(typed)
-        count = best_first(names, scores, query, edits_allowed(len(query)), False, NO_FLOOR, found, work)
+        count = best_first(names, scores, query, edits(len(query)), False, NO_FLOOR, found, work)
         return _names(suggester, found[:count])
 
     return ask
