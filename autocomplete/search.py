@@ -56,7 +56,7 @@ def best_first(trie, scores, query, edits, whole, floor, found, work):  # type: 
 
     scores: (ids,) int32, non-increasing; query: (n ≤ MAX_QUERY,) uint16; edits: how many may be spent; whole: only names that
     end where the query ends (with edits = 0); floor: lower scores are not wanted; found: (k, 4) int64 rows of id, score, penalty, 0.
-    `work.counts[REFUSED]` grows when the search is cut short.
+    `work.counts[REFUSED]` grows when the search is cut short. Callers cast literals: numba compiles all of this anew for each.
     """
     work.counts[HEAP] = work.counts[USED] = work.counts[POPS] = 0
     if len(query) == 0 or len(query) > MAX_QUERY or len(trie.nodes) < 3:

@@ -128,14 +128,14 @@ def retrieve(names, words, scores, query, fuzzy, found, work):  # type: ignore[n
     """
     work.counts[REFUSED] = 0
     edits = edits_allowed(len(query)) if fuzzy else 0
-    results = best_first(names, scores, query, edits, False, NO_FLOOR, found, work)
+    results = best_first(names, scores, query, edits, np.bool_(False), np.int64(NO_FLOOR), found, work)
     spaces = 0
     for symbol in query:
         spaces += symbol == SPACE
     if spaces == 0:
         return by_word_start(words, scores, query, edits, found, results, work)
     if results < len(found) and (results == 0 or found[0, PENALTY_SPENT] > 0):
-        results = by_all_words(words, scores, query, -1, found, results, work)
+        results = by_all_words(words, scores, query, np.int64(-1), found, results, work)
     return results
 
 

@@ -69,7 +69,7 @@ def by_word_start(words, scores, query, edits, found, results, work):  # type: i
     while True:
         floor = found[k - 1, SCORE] + WORD_START_PENALTY if results == k else NO_FLOOR
         matched = np.empty((fetch, 4), np.int64)
-        count = best_first(words.trie, words.scores, query, edits, False, floor, matched, work)
+        count = best_first(words.trie, words.scores, query, edits, np.bool_(False), np.int64(floor), matched, work)
         for row in range(count):
             penalty = matched[row, PENALTY_SPENT]
             gain = matched[row, SCORE] - words.scores[matched[row, ID]] - WORD_START_PENALTY  # bonus minus penalties
@@ -123,7 +123,9 @@ def by_all_words(words, scores, query, skip, found, results, work):  # type: ign
             continue
         whole = word < count - 1
         typed = query[bounds[word] : bounds[word + 1] - 1]
-        numbers[word] = best_first(words.trie, words.scores, typed, 0, whole, NO_FLOOR, readings[word], work)
+        numbers[word] = best_first(
+            words.trie, words.scores, typed, np.int64(0), whole, np.int64(NO_FLOOR), readings[word], work
+        )
         names = 0
         for row in range(numbers[word]):
             names += words.starts[readings[word, row, ID] + 1] - words.starts[readings[word, row, ID]]
