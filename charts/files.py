@@ -78,7 +78,10 @@ def read_files(path: str | Path) -> Input:
 def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder; expected Parquet or CSV")
-    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in (".parquet", ".csv")) if path.is_dir() else [path]
+    below = (
+        f for f in path.rglob("*") if f.suffix.lower() in (".parquet", ".csv") and f.is_file()
+    )  # Spark's folders end so, too
+    files = sorted(below) if path.is_dir() else [path]
     if not files:
         raise BadInput(f"{path}: no .parquet or .csv file in this folder")
     return files
@@ -105,7 +108,7 @@ def _read(file: Path) -> tuple[pa.Table, int]:
             pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
             pyarrow.csv.ConvertOptions(column_types={name: pa.binary() for name in names}),
         )
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, csv.Error, pa.ArrowException) as error:
         raise BadInput(
             f"{file}: not readable ({str(error).splitlines()[0][:120]}); expected Parquet, or CSV with a header"
         ) from error
@@ -130,7 +133,13 @@ def _known_columns(file: Path, table: pa.Table) -> pa.Table:
             )
     chosen = [*wanted, *(["track_ms"] if "track_ms" in found and not scrobbles else [])]
     columns = {name: _plain(table[found[name]]) for name in chosen}
-    if found["artist_ids"].lower() in ("artist_ids", "artists") and kinds.is_string(columns["artist_ids"].type):
+    if scrobbles:
+        for name in ("artist_ids", "track"):
+            if not kinds.is_string(columns[name].type):
+                raise BadInput(
+                    f"{file}: column {found[name]!r} is {columns[name].type}; expected text, one name a scrobble"
+                )
+    elif found["artist_ids"].lower() in ("artist_ids", "artists") and kinds.is_string(columns["artist_ids"].type):
         columns["artist_ids"] = pc.split_pattern_regex(pc.utf8_trim(columns["artist_ids"], " ;|"), r"[;|]")
     return pa.table(columns)
 

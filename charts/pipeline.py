@@ -169,8 +169,10 @@ class Consumer:
                 del own.segments[week]  # whole; a correction loads it again
 
     def drain(self, engines: Engines) -> list[Revision]:
-        """Count everything that is in the log now, and close what becomes due."""
-        revisions = []
+        """Count everything that is in the log now, and close what becomes due, and what was when whoever counted it was killed. By the
+        partitions that it owns: for a consumer that owns all.
+        """
+        revisions = self.publish_due(engines)
         ends = {partition: self.log.end(self.run.topic, partition) for partition in self.owned}
         while behind := [p for p, own in self.owned.items() if own.position.next_offset < ends[p]]:
             with ThreadPoolExecutor(cores()) as pool:  # kernels, Arrow and SQLite leave the interpreter's lock

@@ -241,6 +241,7 @@ def test_the_same_files_again_give_the_same_report(run):
         (f"{HEADER}\n", "no plays"),
         (HEADER.replace(",tier", "") + "\n" + row().rsplit(",", 1)[0] + "\n", "no column 'tier'"),
         (b"PAR1 not parquet", "not readable"),
+        ("x" * 200_000, "not readable"),
     ],
 )
 def test_a_bad_file_is_one_line_and_exit_code_two(tmp_path, monkeypatch, capsys, content, message):
@@ -268,6 +269,26 @@ def test_a_column_of_another_kind_is_one_line(tmp_path):
     pq.write_table(pa.table({**PLAIN, "played_ms": [[1], [2]]}), tmp_path / "a.parquet")
     with pytest.raises(BadInput, match="column of numbers holds list"):
         read_files(tmp_path)
+
+
+def test_a_folder_that_is_named_like_a_file_is_read_once(tmp_path):
+    folder = tmp_path / "plays.parquet"
+    folder.mkdir()
+    pq.write_table(pa.table(PLAIN), folder / "part-0.parquet")
+    (tmp_path / "empty.csv").mkdir()
+    assert read_files(tmp_path).plays.num_rows == 2
+
+
+@pytest.mark.parametrize("names", [[1, 2], [["A"], ["B"]]])
+def test_scrobbles_of_another_kind_are_one_line(tmp_path, names):
+    pq.write_table(pa.table({"artist": names, "track": ["x", "y"], "timestamp": [1, 2]}), tmp_path / "a.parquet")
+    with pytest.raises(BadInput, match="expected text, one name a scrobble"):
+        read_files(tmp_path)
+
+
+def test_scrobbles_under_a_plural_are_scrobbles(run):
+    report = run(f"artists,track,timestamp\nSimon | Garfunkel,x,{MOMENT // 1000}\n")
+    assert [r["artist"] for r in report["charts"][0]["rows"]] == ["Simon | Garfunkel"]
 
 
 @pytest.mark.parametrize("arguments", [["--week", "2026-11-14"], ["--week", "soon"], ["--scope", "Sweden"], []])

@@ -198,6 +198,27 @@ def test_a_lost_disk_is_rebuilt_from_the_snapshot_and_the_log(engines, run, tmp_
     assert streamed(run, engines, RULES) == expected
 
 
+def test_a_restored_file_withdraws_nothing_that_is_published(engines, run):
+    consumer = consumer_of(engines, run)
+    send(engines.log, run, as_batch(random_plays(1, 300, weeks=4)), 1, RULES)
+    consumer.drain(engines)
+    store, rules = consumer.owned[0].store, consumer.rules
+    week, offset = next(item for item in store.weeks().items() if published(engines.lake, run.dataset, item[0]))
+    number, before = published(engines.lake, run.dataset, week).details["revision"], store.counts(week).slice(0, 0)
+    store.counts = lambda _: before
+    assert close._publish([store], engines.lake, run.dataset, week, [offset - 1], rules) == []
+    assert published(engines.lake, run.dataset, week).details["revision"] == number
+
+
+def test_what_became_due_before_a_kill_is_published_after_it(engines, run, monkeypatch):
+    consumer = consumer_of(engines, run)
+    send(engines.log, run, as_batch(random_plays(1, 300, weeks=4)), 1, RULES)
+    with monkeypatch.context() as patch:
+        patch.setattr(Consumer, "publish_due", lambda *_: [])  # killed behind the commit
+        consumer.drain(engines)
+    assert consumer.drain(engines)  # nothing is behind, and all messages were sent
+
+
 def test_memory_is_rebuilt_from_blobs_and_final_weeks_leave_it(engines, run):
     consumer = consumer_of(engines, run)
     send(engines.log, run, as_batch([make_play(1), make_play(2, played_ms=1)]), 1, RULES)
