@@ -166,7 +166,9 @@ class Ledger:
             return Outcome.UNKNOWN
         campaign, micros, state, until = rows[0]
         if state != "reserved":
-            return Outcome.REPEATED if played == (state == "spent") else Outcome.LATE if played else Outcome.TAKEN
+            if played == (state == "spent"):
+                return Outcome.REPEATED
+            return Outcome.LATE if played else Outcome.TAKEN
         late = until <= now
         self._end(now, decision, slot, campaign, micros, "spend" if played and not late else "release")
         if not played and not late:

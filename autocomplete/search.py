@@ -211,9 +211,8 @@ def _edit_here(trie, scores, query, work, whole, node, offset, position, left, s
 def _edit_next(trie, scores, query, work, whole, node, offset, symbol, position, left, spent):  # type: ignore[no-untyped-def]
     """Substitute, omit or swap at a name's next `symbol`; (node, offset) is where one stands after it."""
     typed = np.int64(query[position])
-    if (
-        symbol == typed
-    ):  # an edit of a right letter is never better than a later one, but for a space and a doubled letter: `the[ e] street`
+    if symbol == typed:
+        # An edit of a right letter is never better than a later one, but for a space before a doubled letter: `the[ e] street`.
         if symbol == SPACE and left > 0:
             node, offset = _step(trie, node, offset, query[position - 1])
             if node >= 0:

@@ -78,10 +78,9 @@ def read_files(path: str | Path) -> Input:
 def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder; expected Parquet or CSV")
-    below = (
-        f for f in path.rglob("*") if f.suffix.lower() in (".parquet", ".csv") and f.is_file()
-    )  # Spark's folders end so, too
-    files = sorted(below) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in (".parquet", ".csv") and f.is_file())
     if not files:
         raise BadInput(f"{path}: no .parquet or .csv file in this folder")
     return files

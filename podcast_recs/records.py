@@ -44,9 +44,7 @@ class What(IntEnum):
 
     SHOWN = 0  # an impression: the episode stood in a slate, at `position`, put there with `propensity`
     STARTED = 1
-    STOPPED = (
-        2  # `played_ms` of the episode were listened to so far, all plays together, seeks not counted; the most holds
-    )
+    STOPPED = 2  # `played_ms` of the episode were heard so far, all plays together, seeks not counted; the most holds
     FOLLOWED = 3  # of the episode's show
     UNFOLLOWED = 4
     REFUSED = 5  # «not this show»

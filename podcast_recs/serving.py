@@ -59,9 +59,9 @@ def save(
     if recommender.ranker:
         store.put_fact("ranker", recommender.ranker.text())
     store.close()
-    for suffix in ("", "-wal", "-shm"):  # a service that has the old one open reads on in it
+    for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    beside.rename(path)
+    beside.replace(path)  # a service that has the old one open reads on in it
 
 
 class Serving:

@@ -6,8 +6,9 @@ memory; the same event id again is no error and changes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
 """
 
 
+REMEDY = "move it away, then import or run the demo again"
+
+
 def path_of(home: Path) -> Path:
     """Where the file lies under LINER_HOME."""
     return home / "podcast_recs" / "podcasts.sqlite"
@@ -41,7 +45,7 @@ class Store:
         """path: made when it is not there."""
         self.path = path
         self._db = connect(path)
-        with explained(path, "move it away, then import or run the demo again"):
+        with explained(path, REMEDY):
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.executescript(SCHEMA)
         self._version = self._data_version()
@@ -49,6 +53,14 @@ class Store:
     def changed(self) -> bool:
         """Whether another connection, `import`'s say, has written since this one was opened."""
         return self._data_version() != self._version
+
+    def _data_version(self) -> int:
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with explained(self.path, REMEDY), transaction(self._db) as db:
+            yield db
 
     def close(self) -> None:
         """Close the file."""
@@ -72,7 +84,7 @@ class Store:
             catalogue.descriptions,
             strict=True,
         )
-        with transaction(self._db) as db:
+        with self._writing() as db:
             db.executemany("INSERT OR REPLACE INTO shows VALUES (?, ?, ?, ?, ?, NULL)", show_rows)
             db.executemany("INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)", episode_rows)
 
@@ -107,21 +119,20 @@ class Store:
 
     def add_episode(self, *row: Any) -> None:
         """Write an episode before the library takes it in: id, show, number, published, duration, explicit, title, description."""
-        with explained(self.path, "move it away"), transaction(self._db) as db:
+        with self._writing() as db:
             db.execute("INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)", row)
 
     def add_feed(self, feed: str, title: str, description: str, language: str, kind: int, items: Sequence[Any]) -> int:
         """Add a show and those of its items whose guid is new, oldest first; how many were new. An item's date never moves."""
-        with transaction(self._db) as db:
+        with self._writing() as db:
             row = db.execute("SELECT show FROM shows WHERE feed = ?", (feed,)).fetchone()
             show = row[0] if row else db.execute("SELECT coalesce(max(show) + 1, 0) FROM shows").fetchone()[0]
             db.execute(
                 "INSERT OR REPLACE INTO shows VALUES (?, ?, ?, ?, ?, ?)",
                 (show, language, kind, title, description, feed),
             )
-            known = {
-                guid for (guid,) in db.execute("SELECT coalesce(guid, episode) FROM episodes WHERE show = ?", (show,))
-            }
+            guids = "SELECT coalesce(guid, episode) FROM episodes WHERE show = ?"
+            known = {guid for (guid,) in db.execute(guids, (show,))}
             episode = db.execute("SELECT coalesce(max(episode) + 1, 0) FROM episodes").fetchone()[0]
             new = sorted((item for item in reversed(items) if item.guid not in known), key=lambda item: item.published)
             for number, item in enumerate(new, len(known)):
@@ -132,17 +143,14 @@ class Store:
                 episode += 1
         return len(new)
 
-    def _data_version(self) -> int:
-        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
-
     def take_down(self, episode: int) -> None:
         """Remember that an episode is gone."""
-        with transaction(self._db) as db:
+        with self._writing() as db:
             db.execute("UPDATE episodes SET alive = 0 WHERE episode = ?", (episode,))
 
     def put_listeners(self, profiles: Iterable[tuple[int, tuple[str, ...], bool]]) -> None:
         """(user, languages, minor) of listeners."""
-        with transaction(self._db) as db:
+        with self._writing() as db:
             rows = ((user, " ".join(languages), minor) for user, languages, minor in profiles)
             db.executemany("INSERT OR REPLACE INTO listeners VALUES (?, ?, ?)", rows)
 
@@ -156,7 +164,7 @@ class Store:
 
     def add_events(self, events: Iterable[Event]) -> None:
         """Append events; those whose id is known stay as they were."""
-        with transaction(self._db) as db:
+        with self._writing() as db:
             db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
 
     def events(self) -> Iterator[Event]:
@@ -166,7 +174,7 @@ class Store:
 
     def put_arrays(self, arrays: dict[str, Float32]) -> None:
         """Keep float32 arrays by name."""
-        with transaction(self._db) as db:
+        with self._writing() as db:
             for name, array in arrays.items():
                 shape = " ".join(map(str, array.shape))
                 value = np.ascontiguousarray(array, np.float32).tobytes()
@@ -179,7 +187,7 @@ class Store:
 
     def put_fact(self, name: str, value: str) -> None:
         """Keep a text by name."""
-        with transaction(self._db) as db:
+        with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def fact(self, name: str) -> str | None:

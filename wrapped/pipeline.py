@@ -95,9 +95,8 @@ def _bucket(engine: Engine, lake: Lake, source: Source, version: str, work: Path
     for name, table in zip(DIMENSIONS, dimensions, strict=True):
         lake.publish_table(f"wrapped/{name}", version, table)
     coded = write_shard(work / "codes", 0, codes).path
-    if not (
-        began := work / "began.json"
-    ).exists():  # a resumed run keeps the present that its finished shards were judged by
+    began = work / "began.json"
+    if not began.exists():  # a resumed run keeps the present that its finished shards were judged by
         write_json(began, {"now_ms": clock()})
     buckets = bucket_count(source.plays.rows)
     shards = [f"{number:05d}={path}" for number, path in enumerate(source.plays.paths)]

@@ -284,3 +284,21 @@ def test_a_store_that_is_not_yet_whole_replaces_nothing(setting, home, monkeypat
     with pytest.raises(LinerError, match="disk full"):
         save(path_of(home), setting.recommender, setting.encoder, list(events_of(setting.audience)), [])
     assert Serving(path_of(home)).recommender.state.events
+
+
+def test_a_full_disk_is_one_line_changes_nothing_and_is_over_when_there_is_room(home):
+    serving = Serving(path_of(home))
+    store, count = serving.store, len(serving.recommender.library.catalogue.show)
+    (pages,) = store._db.execute("pragma page_count").fetchone()
+    store._db.execute(f"pragma max_page_count = {pages}")
+    for write in (
+        lambda: serving.publish(0, serving.now, 60_000, "Long", "text " * 20_000),
+        lambda: serving.take([Event((1 << 50) + n, 1, 3, What.SHOWN, serving.now) for n in range(20_000)]),
+    ):
+        with pytest.raises(LinerError, match="full; what was committed before still stands"):
+            write()
+    assert len(serving.recommender.library.catalogue.show) == count
+    assert 1 << 50 not in serving.recommender.state.events
+    store._db.execute("pragma max_page_count = 1000000")
+    assert serving.publish(0, serving.now, 60_000, "Short", "") == count
+    store.close()
