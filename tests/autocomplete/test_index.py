@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from autocomplete.pipeline import check, publish
 from autocomplete.suggest import Suggester
 from shared.errors import BadInput, CheckFailed, LinerError
 from tests.autocomplete.by_hand import terms_of, texts
+from tests.faults.moments import forked
 
 TERMS = terms_of(
     ("Björk", 3, "artist", "b"), ("🎤 mic", 2, None, None), ("Muse", 2, "artist", None), ("zero", 0, None, "z")
@@ -162,8 +162,7 @@ def test_a_full_disk_leaves_the_old_index(tmp_path, monkeypatch):
     assert texts(Suggester(index.load(tmp_path)).suggest("muse")) == ["Muse"]
 
 
-processes = get_context("forkserver")
-processes.set_forkserver_preload([__name__])
+processes = forked(__name__)
 OTHER = terms_of(("new", 1), ("newer", 2))
 
 

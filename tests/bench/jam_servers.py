@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sqlite3
-from multiprocessing import get_context
 from pathlib import Path
 
 import uvicorn
@@ -16,6 +15,7 @@ from jam_recs.server import tune_process
 from shared.bootstrap import Engines
 from shared.console.line import Line
 from shared.settings import Settings
+from tests.faults.moments import forked
 
 
 def awaits_every_socket():
@@ -100,8 +100,7 @@ def serve(name, home, port):
     )  # fmt: skip
 
 
-processes = get_context("forkserver")
-processes.set_forkserver_preload(["tests.bench.jam_servers"])
+processes = forked("tests.bench.jam_servers")
 
 
 class Contestant:

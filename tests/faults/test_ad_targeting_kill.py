@@ -7,19 +7,18 @@ import os
 import random
 import signal
 import sqlite3
-from multiprocessing import get_context
 
 import pytest
 
 from ad_targeting.ledger import RESERVATION_MS, Ledger
 from shared.clock import system_clock
 from tests.faults.ads_killed import BUDGET, CAMPAIGNS, CAP, fight, open_accounts
+from tests.faults.moments import forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "2"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
 WRITERS, KILLED = 16, 6
-processes = get_context("forkserver")
-processes.set_forkserver_preload(["tests.faults.ads_killed"])
+processes = forked("tests.faults.ads_killed")
 
 
 def run_writers(path, seed):

@@ -7,7 +7,6 @@ Reproduce one seed: LINER_FAULT_SEED=3 pytest tests/faults/test_charts_kill.py
 import os
 import random
 import signal
-from multiprocessing import get_context
 
 import pytest
 
@@ -21,12 +20,11 @@ from shared.settings import Settings
 from tests.charts.conftest import NOW
 from tests.faults.broker import runs_until_done
 from tests.faults.charts_killed import LEASE_MS, RULES, Clock, count_all, strike
-from tests.faults.moments import dies
+from tests.faults.moments import dies, forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "4"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
-processes = get_context("forkserver")
-processes.set_forkserver_preload(["tests.faults.charts_killed"])
+processes = forked("tests.faults.charts_killed")
 
 
 def final_charts(home):

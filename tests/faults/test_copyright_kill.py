@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import sqlite3
-from multiprocessing import get_context
 
 import pytest
 
@@ -16,12 +15,11 @@ from copyright_detect.worker import Run
 from tests.copyright_detect.uploads import Clock, make_db
 from tests.faults.broker import runs_until_done
 from tests.faults.copyright_killed import LATER, LEASE_MS, MESSAGES, PARTITIONS, hear_all, strike
-from tests.faults.moments import dies
+from tests.faults.moments import dies, forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "3"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
-processes = get_context("forkserver")
-processes.set_forkserver_preload(["tests.faults.copyright_killed"])
+processes = forked("tests.faults.copyright_killed")
 
 
 def tables(home):

@@ -6,62 +6,39 @@ Reproduce one seed: LINER_FAULT_SEED=3 pytest tests/faults/test_discover_weekly_
 import os
 import random
 import signal
-import subprocess
-import sys
 
 import pytest
 
-from discover_weekly.demo import run_files
 from discover_weekly.pipeline import NAME
+from shared.adapters.duckdb import DuckDBEngine
 from shared.lake import Lake
 from tests.discover_weekly.by_hand import HEALTHY, write_files
+from tests.faults.discover_killed import make_week, strike
+from tests.faults.moments import dies, forked, inline
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "2"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(min(RUNS, 40))
 STEPS = ["by_user", "by_recording", "sweep", "lists", "user_vectors", "track_vectors"]
 
-KILL = """
-import os, signal, sys
-from discover_weekly import pipeline, train, weights
-from discover_weekly.demo import run_files
-from shared.lake import Lake
+processes = forked("tests.faults.discover_killed")
 
-target, count = sys.argv[1], int(sys.argv[2])
 
-def die():
-    global count
-    count -= 1
-    if count == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-publish, save = Lake.publish, train.save_basis
-
-def dying_publish(self, name, *rest):
-    if name.endswith(target):
-        die()
-    return publish(self, name, *rest)
-
-def dying_save(folder, fixed):
-    if target == "sweep":
-        die()
-    return save(folder, fixed)
-
-Lake.publish, train.save_basis = dying_publish, dying_save
-run_files(*sys.argv[3:], 1)
-"""
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The files of a week, and the digest of a run that nothing interrupts, its kernels in processes of their own."""
+    folder = tmp_path_factory.mktemp("week")
+    files = [*map(str, write_files(folder, HEALTHY))]
+    return files, make_week(files, folder / "out")["digest"]
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize("seed", SEEDS)
-def test_killed_and_rerun(tmp_path, seed):
-    week = [*map(str, write_files(tmp_path, HEALTHY)), "2026-W48"]
-    rng = random.Random(seed)
+def test_killed_and_rerun(tmp_path, unbroken, monkeypatch, seed):
+    (files, digest), rng = unbroken, random.Random(seed)
     target = rng.choice(STEPS)
     count = rng.randint(1, 20) if target == "sweep" else 1
-    out = str(tmp_path / "killed")
-    killed = subprocess.run([sys.executable, "-c", KILL, target, str(count), *week, out], check=False)
-    assert killed.returncode == -signal.SIGKILL, f"seed {seed}: {target} was not reached"
-    assert Lake(f"{out}/lake").versions(NAME) == [], "half a week became visible"
-    rerun = run_files(*week, out, 1)
-    unbroken = run_files(*week, str(tmp_path / "unbroken"), 1)
-    assert rerun["digest"] == unbroken["digest"]
+    code = dies(processes, strike, files, str(tmp_path), target, count)
+    assert code == -signal.SIGKILL, f"seed {seed}: {target} was not reached"
+    assert Lake(tmp_path / "lake").versions(NAME) == [], "half a week became visible"
+    monkeypatch.setattr(DuckDBEngine, "map_shards", inline)
+    assert make_week(files, tmp_path)["digest"] == digest

@@ -12,13 +12,13 @@ import random
 import re
 import signal
 import sys
-from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from shared.lake import Lake, write_shard
+from tests.faults.moments import forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "4"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
@@ -29,8 +29,7 @@ BEFORE = {"first": [], "next": ["w1"], "again": ["w1", "w2"]}  # what stands whe
 
 TRACED = re.compile(r"shared\.lake$|pathlib\b")  # modules
 
-forked = get_context("forkserver")
-forked.set_forkserver_preload([__name__])
+processes = forked(__name__)
 
 
 def publish(lake, version, table):
@@ -77,8 +76,8 @@ def on_disk(root):
 
 def run_apart(root, fatal):
     """`publish_traced` in a process of its own: its exit code, and what it reported if it lived."""
-    receiver, sender = forked.Pipe(duplex=False)
-    process = forked.Process(target=publish_traced, args=(root, fatal, sender))
+    receiver, sender = processes.Pipe(duplex=False)
+    process = processes.Process(target=publish_traced, args=(root, fatal, sender))
     process.start()
     sender.close()
     process.join()

@@ -7,18 +7,16 @@ Reproduce one seed: LINER_FAULT_SEED=3 pytest tests/faults/test_podcast_kill.py
 import os
 import random
 import signal
-from multiprocessing import get_context
 
 import pytest
 
 from podcast_recs.store import Store
-from tests.faults.moments import dies
+from tests.faults.moments import dies, forked
 from tests.faults.podcast_killed import BATCH, EVENTS, store_all
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "3"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)
-processes = get_context("forkserver")
-processes.set_forkserver_preload(["tests.faults.podcast_killed"])
+processes = forked("tests.faults.podcast_killed")
 
 
 def stored(path):
