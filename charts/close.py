@@ -9,7 +9,6 @@ stored: a correction of last week would falsify it.
 
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
-from operator import lt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,7 +113,8 @@ def close_weeks(
 
     Safe to be killed anywhere and run again: a revision is decided by what is published, and its difference goes first. One closer at
     a time: whoever finds another at work returns at once, and one that slept in the middle still holds the lock when it wakes.
-    stamps: by week, at which offset of each partition the counts last changed; a cache of what is published, kept by the caller.
+    stamps: by week, up to which offset each partition was read when its counts last changed (`PartitionStore.weeks`), which names
+    what they are; a cache of what is published, kept by the caller.
     """
     with ExitStack() as stack:
         try:
@@ -146,7 +146,7 @@ def _publish(
     last = published(lake, name, week)
     if last and last.details["stamp"] == stamp:
         return []
-    if last and last.details["rules"] == rules.version and any(map(lt, stamp, last.details["stamp"])):
+    if last and last.details["rules"] == rules.version and _behind(stores, last.details["stamp"]):
         return []  # a lost file was restored and has not yet counted again what is published
     before = last.table() if last else CHART.empty_table()
     chart = cut(weekly_counts(stores, week), rules)
@@ -158,6 +158,10 @@ def _publish(
         lake.publish_table(f"{name}/corrections/{week_name(week)}", f"r{number}", diff, details)
     lake.publish_table(f"{name}/charts/{week_name(week)}", f"r{number}", chart, details)
     return [] if unchanged else [Revision(week, number, chart, diff)]
+
+
+def _behind(stores: Sequence[PartitionStore], stamp: list[int]) -> bool:
+    return any(store.position().next_offset < upto for store, upto in zip(stores, stamp, strict=True))
 
 
 def published(lake: Lake, name: str, week: int, revision: int | None = None) -> Any:

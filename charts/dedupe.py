@@ -26,6 +26,9 @@ CONFLICT = int(Verdict.CONFLICTING_PAYLOAD)
 Slots = NDArray[np.uint32]
 
 
+# Tables of slots, which caps.py and counts.py use too.
+
+
 @njit(cache=True, nogil=True)
 def mix(key: int) -> np.uint64:
     """SplitMix64's finaliser: every bit of an id moves every bit of its place."""

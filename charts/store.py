@@ -5,8 +5,8 @@ The counts are committed together with the offset behind them, and only if the s
 (`shared/partition.py` says why that is exactly once).
 
 A batch leaves one row a week in `plays` (its new plays as an Arrow blob, from which dedupe and caps are rebuilt) and
-one in `counts` (by how much each count moved). A row an id would cost a hundred times the time. Deltas are folded
-together when there are FOLD of them.
+one in `counts` (by how much each count moved), under `upto`, the offset behind it. A row an id would cost a hundred times
+the time. Deltas are folded together when there are FOLD of them.
 """
 
 import json
@@ -31,8 +31,8 @@ create table if not exists position (
     only integer primary key check (only = 1), next_offset integer not null, watermark integer not null, tallies text not null
 );
 insert or ignore into position values (1, 0, 0, '{}');
-create table if not exists plays (week integer, from_offset integer, batch blob not null, primary key (week, from_offset));
-create table if not exists counts (week integer, from_offset integer, batch blob not null, primary key (week, from_offset));
+create table if not exists plays (week integer, upto integer, batch blob not null, primary key (week, upto));
+create table if not exists counts (week integer, upto integer, batch blob not null, primary key (week, upto));
 create table if not exists dead_letters (log_offset integer primary key, reason text not null, message blob not null);
 """
 
@@ -68,16 +68,18 @@ class PartitionStore(PartitionFile):
         )
 
     def commit(self, begin: int, end: int, delta: Delta, dead: list[DeadLetter], rules: Rules) -> None:
-        """Make a batch, offsets begin to end, part of the state, all or nothing; Conflict when the state is not at `begin`."""
+        """Make a batch, offsets begin to end, part of the state, all or nothing; Conflict when the state is not at `begin`, so
+        that nothing counts twice.
+        """
         with self._transaction(begin) as connection:
             position = self.position()
             for week, changes in delta.weeks.items():
                 if changes.added.event_id.size:
                     connection.execute(
-                        "insert into plays values (?, ?, ?)", (week, begin, _pack(to_batch(changes.added)))
+                        "insert into plays values (?, ?, ?)", (week, end, _pack(to_batch(changes.added)))
                     )
                 if changes.counts.num_rows:
-                    connection.execute("insert into counts values (?, ?, ?)", (week, begin, _pack(changes.counts)))
+                    connection.execute("insert into counts values (?, ?, ?)", (week, end, _pack(changes.counts)))
                     self._fold(week)
             connection.executemany("insert into dead_letters values (?, ?, ?)", (_short(letter) for letter in dead))
             tallies = (position.tallies + delta.tallies).tolist()
@@ -92,7 +94,7 @@ class PartitionStore(PartitionFile):
         """The memory of a week, rebuilt from its plays; the order in which they came does not matter, so neither does ours."""
         segment = Segment()
         with self._errors():
-            blobs = self._connection.execute("select batch from plays where week = ? order by from_offset", (week,))
+            blobs = self._connection.execute("select batch from plays where week = ? order by upto", (week,))
             for (blob,) in blobs:
                 plays, _, _, _ = columns(_unpack(blob))
                 admit(segment, plays, np.arange(plays.event_id.size), np.zeros(len(Verdict), np.int64), week, rules)
@@ -103,8 +105,10 @@ class PartitionStore(PartitionFile):
         return add_counts(self._deltas(week))
 
     def weeks(self) -> dict[int, int]:
-        """Every week with counts, and the offset at which they last changed."""
-        return dict(self._rows("select week, max(from_offset) from counts group by week order by week"))
+        """Every week with counts, and the offset up to which the log was read when they last changed: it names what they are, however
+        the log was cut into batches.
+        """
+        return dict(self._rows("select week, max(upto) from counts group by week order by week"))
 
     def dead_letters(self) -> list[DeadLetter]:
         """Messages that could not be decoded, in log order."""
@@ -112,21 +116,23 @@ class PartitionStore(PartitionFile):
 
     def snapshot(self, path: Path) -> None:
         """Copy the state as of now to a file; with it and the log behind it a consumer that lost its disk goes on."""
-        aside = path.with_suffix(".tmp")
+        aside = path.with_suffix(f".{os.getpid()}.tmp")  # a member that was given up for dead may be writing its own
         aside.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._errors():
             self._connection.execute("vacuum into ?", (str(aside),))
+        with aside.open("rb") as copy:
+            os.fsync(copy.fileno())
         aside.rename(path)
 
     def _deltas(self, week: int) -> list[pa.RecordBatch]:
-        rows = self._rows("select batch from counts where week = ? order by from_offset", week)
+        rows = self._rows("select batch from counts where week = ? order by upto", week)
         return [_unpack(blob) for (blob,) in rows]
 
     def _fold(self, week: int) -> None:
         """Replace many deltas of a week by their sum, inside the caller's transaction."""
         deltas, last = self._connection.execute(
-            "select count(*), max(from_offset) from counts where week = ?", (week,)
+            "select count(*), max(upto) from counts where week = ?", (week,)
         ).fetchone()
         if deltas >= FOLD:
             folded = _pack(self.counts(week))

@@ -67,37 +67,39 @@ class Views:
 
     def state(self, week: int) -> dict[str, Any]:
         """The week's state (provisional, final, corrected) and the number of its revision (0: provisional)."""
-        last = published(self._lake, self._run.dataset, week)
-        number = last.details["revision"] if last else 0
-        return {
-            "week": week_name(week),
-            "state": ("provisional", "final")[number] if number < 2 else "corrected",
-            "revision": number,
-        }
+        return self._look(week)[0]
 
     def table(self, week: int) -> pa.Table:
         """CHART of all scopes of a week."""
+        return self._look(week)[1]
+
+    def _look(self, week: int) -> tuple[dict[str, Any], pa.Table]:
+        """A week's state and its table, both of one revision."""
         last = published(self._lake, self._run.dataset, week)
-        return _read(last.paths[0]) if last else cut(weekly_counts(self.stores, week), self._rules)
+        number = last.details["revision"] if last else 0
+        state = ("provisional", "final")[number] if number < 2 else "corrected"
+        table = _read(last.paths[0]) if last else cut(weekly_counts(self.stores, week), self._rules)
+        return {"week": week_name(week), "state": state, "revision": number}, table
 
     def chart(self, scope: str, week: int) -> dict[str, Any]:
         """One chart with movement; an empty one when nobody listened there."""
         check_scope(scope)
         weeks = [*(other for other in self.weeks() if other < week), week]
-        rows = [self.table(each).filter(pc.field("scope") == scope).to_pylist() for each in weeks]
-        return self._chart(scope, week, rows[-1], _moved(rows)[-1])
+        looks = [self._look(each) for each in weeks]
+        rows = [table.filter(pc.field("scope") == scope).to_pylist() for _, table in looks]
+        return self._chart(scope, looks[-1][0], rows[-1], _moved(rows)[-1])
 
     def charts(self) -> list[dict[str, Any]]:
         """Every chart of every week and scope, by week, the global one first."""
-        weeks = self.weeks()
-        rows: dict[str, list[list[dict[str, Any]]]] = {GLOBAL: [[] for _ in weeks]}
-        for at, week in enumerate(weeks):
-            for row in self.table(week).to_pylist():
-                rows.setdefault(row["scope"], [[] for _ in weeks])[at].append(row)
+        looks = [self._look(week) for week in self.weeks()]
+        rows: dict[str, list[list[dict[str, Any]]]] = {GLOBAL: [[] for _ in looks]}
+        for at, (_, table) in enumerate(looks):
+            for row in table.to_pylist():
+                rows.setdefault(row["scope"], [[] for _ in looks])[at].append(row)
         moved = {scope: _moved(charts) for scope, charts in rows.items()}
         return [
-            self._chart(scope, week, rows[scope][at], moved[scope][at])
-            for at, week in enumerate(weeks)
+            self._chart(scope, state, rows[scope][at], moved[scope][at])
+            for at, (state, _) in enumerate(looks)
             for scope in sorted(rows, key=lambda scope: (scope != GLOBAL, scope))
             if rows[scope][at] or scope == GLOBAL
         ]
@@ -129,7 +131,8 @@ class Views:
         ]
 
     def corrections(self, week: int) -> list[dict[str, Any]]:
-        """The published differences of a week, oldest first."""
+        """The published differences of a week, oldest first; not one whose chart a killed closer has yet to publish."""
+        newest = self.state(week)["revision"]
         name = f"{self._run.dataset}/corrections/{week_name(week)}"
         return [
             {
@@ -138,6 +141,7 @@ class Views:
                 "rows": [self.named(row) for row in self._lake.dataset(name, version).table().to_pylist()],
             }
             for version in self._lake.versions(name)
+            if int(version[1:]) <= newest
         ]
 
     def accounting(self) -> dict[str, Any]:
@@ -153,18 +157,20 @@ class Views:
         return list(dict.fromkeys([GLOBAL, *self.table(week)["scope"].to_pylist()]))
 
     def number_of(self, artist: str) -> int:
-        """The number of an artist id as the input had it; NotFound when nobody has it."""
+        """The number of an artist id as the input had it; NotFound for a text that nobody has, and for what is no number."""
         if self._ids_are_texts and artist in self._artists:
             return self._artists.index(artist)
         if self._ids_are_texts or not re.fullmatch(r"-?[0-9]{1,19}", artist):
             raise NotFound(f"artist {artist!r}: not in these charts")
         return int(artist)
 
-    def _chart(self, scope: str, week: int, rows: list[dict[str, Any]], moved: list[Movement]) -> dict[str, Any]:
+    def _chart(
+        self, scope: str, state: dict[str, Any], rows: list[dict[str, Any]], moved: list[Movement]
+    ) -> dict[str, Any]:
         entries = [{**self.named(row), **movement._asdict()} for row, movement in zip(rows, moved, strict=True)]
         for entry in entries:
             del entry["scope"]
-        return {"scope": scope, **self.state(week), "rows": entries}
+        return {"scope": scope, **state, "rows": entries}
 
     def named(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row with the artist's name; the id is the text that the input had, when its ids were texts."""

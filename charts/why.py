@@ -68,7 +68,7 @@ def _explain(batch: pa.RecordBatch, event_id: int, rules: Rules, now: int) -> li
             before = int(segment.used[0])
             of_week = chosen[week_of(plays.started_at[chosen]) == week]
             admit(segment, plays, of_week, np.zeros(len(Verdict), np.int64), week, rules)
-            if segment.used[0] > before:
+            if segment.used[0] > before:  # of a chunk without an arrival nobody asks
                 row_of[int(chosen[0])] = before
     answers = []
     for arrival in arrivals.tolist():

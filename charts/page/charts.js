@@ -5,7 +5,7 @@ const $ = (id) => document.getElementById(id);
 const [scope, week, status, rows] = ["scope", "week", "status", "rows"].map($);
 const MARK = { new: "new", "re-entry": "re-entry", up: "▲", down: "▼", same: "=" };
 const regions = new Intl.DisplayNames(["en"], { type: "region" });
-let stream = null, chosen = null, bump = null, shown = "", request = 0;
+let stream = null, chosen = null, bump = null, shown = "", request = 0, bumps = 0;
 
 async function get(path) {
   const response = await fetch(path);
@@ -38,7 +38,7 @@ async function load() {
     const chart = await get(`/charts/${scope.value}/${week.value}`);
     if (mine === request) paint(chart);
   } catch (error) {
-    say(error.message, true);
+    if (mine === request) say(error.message, true);
   }
 }
 
@@ -60,6 +60,7 @@ function say(message, stale = false) {
 function paint(chart) {
   const before = new Map([...rows.children].map((row) => [row.dataset.artist, row.dataset.rank]));
   const sameChart = shown === `${chart.scope} ${chart.week}`;
+  const changed = chart.rows.length !== before.size || chart.rows.some((row) => before.get(String(row.artist_id)) !== String(row.rank));
   shown = `${chart.scope} ${chart.week}`;
   say(`Week of ${chart.week}: ${chart.state}${chart.revision ? `, revision ${chart.revision}` : ""}. ${chart.rows.length} places.`);
   $("caption").textContent = `Top 50, ${chart.scope === "global" ? "global" : regions.of(chart.scope)}, week of Friday ${chart.week}`;
@@ -72,7 +73,7 @@ function paint(chart) {
     return line;
   }));
   if (focused) [...rows.children].find((row) => row.dataset.artist === focused)?.querySelector("button").focus();
-  if (!sameChart) loadBump(chart);
+  if (!sameChart || changed) loadBump(chart).catch(() => {});
 }
 
 function tableRow(row) {
@@ -99,7 +100,10 @@ function cell(content, name = "") {
 }
 
 async function loadBump(chart) {
-  bump = await get(`/charts/${chart.scope}/bump?week=${chart.week}`);
+  const mine = ++bumps;
+  const found = await get(`/charts/${chart.scope}/bump?week=${chart.week}`);
+  if (mine !== bumps) return;  // another was asked for meanwhile
+  bump = found;
   drawBump($("bump"), bump, chosen);
 }
 
@@ -107,7 +111,8 @@ async function choose(row) {
   chosen = row.artist_id;
   for (const line of rows.children) line.querySelector("button").setAttribute("aria-pressed", line.dataset.artist === chosen);
   if (bump) drawBump($("bump"), bump, chosen);
-  const found = await get(`/charts/${scope.value}/artists/${encodeURIComponent(chosen)}`);
+  const found = await get(`/charts/${scope.value}/artists/${encodeURIComponent(row.artist_id)}`);
+  if (row.artist_id !== chosen) return;  // somebody else was chosen meanwhile
   const title = document.createElement("h2");
   title.textContent = found.artist;
   const list = document.createElement("ol");

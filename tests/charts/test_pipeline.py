@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from charts import close, cluster, pipeline
+from charts import close, cluster, pipeline, views
 from charts.close import GLOBAL, cut, difference, published, weekly_counts
 from charts.pipeline import Consumer, Run, replay, send, stream_clock
 from charts.records import CHART, COUNTS, Verdict, country_code
@@ -18,6 +18,7 @@ from shared.batches import encode
 from shared.bootstrap import Engines
 from shared.clock import DAY_MS, WEEK_MS
 from shared.errors import BadInput, Conflict, LinerError
+from shared.lake import Lake
 from shared.ports import partition_of, partitions_of
 from shared.settings import Settings
 from tests.charts.conftest import FRIDAY, as_batch, make_play, random_plays
@@ -198,16 +199,69 @@ def test_a_lost_disk_is_rebuilt_from_the_snapshot_and_the_log(engines, run, tmp_
     assert streamed(run, engines, RULES) == expected
 
 
-def test_a_restored_file_withdraws_nothing_that_is_published(engines, run):
+def test_a_restored_file_withdraws_nothing_and_rebuilt_in_other_batches_stops_no_correction(engines, run, tmp_path):
+    def play(event, user, at):
+        send(engines.log, run, as_batch([make_play(event, user_id=user, started_at=at)]), 2, RULES)
+        return [revision.number for revision in consumer.drain(engines) if revision.week == week_of(FRIDAY)]
+
+    consumer = consumer_of(engines, run, 2)
+    one, other = (next(user for user in range(99) if partition_of(user, 2) == partition) for partition in (0, 1))
+    assert play(1, one, FRIDAY) == []
+    assert play(2, one, FRIDAY + 2 * WEEK_MS) == [1]
+    consumer.owned[0].store.snapshot(run.snapshots / consumer.owned[0].store.path.name)
+    assert play(3, one, FRIDAY + 1) == [2]
+    assert play(4, one, FRIDAY + 2 * WEEK_MS + 1) == []
+    consumer.revoke([0])
+    for file in run.folder.glob("partition-0000*"):
+        file.unlink()
+    consumer.assign([0])
+    assert consumer.publish_due(engines) == []  # the file has not yet counted play 3
+    assert play(5, other, FRIDAY + 2) == [3]  # plays 3 and 4 came in one batch now
+    assert published(engines.lake, run.dataset, week_of(FRIDAY)).table()["plays"].to_pylist()[0] == 3
+
+
+def test_a_correction_whose_chart_a_killed_closer_left_out_is_not_shown(engines, run, monkeypatch):
     consumer = consumer_of(engines, run)
-    send(engines.log, run, as_batch(random_plays(1, 300, weeks=4)), 1, RULES)
+    send(engines.log, run, as_batch([make_play(1), make_play(2, started_at=FRIDAY + 2 * WEEK_MS)]), 1, RULES)
     consumer.drain(engines)
-    store, rules = consumer.owned[0].store, consumer.rules
-    week, offset = next(item for item in store.weeks().items() if published(engines.lake, run.dataset, item[0]))
-    number, before = published(engines.lake, run.dataset, week).details["revision"], store.counts(week).slice(0, 0)
-    store.counts = lambda _: before
-    assert close._publish([store], engines.lake, run.dataset, week, [offset - 1], rules) == []
-    assert published(engines.lake, run.dataset, week).details["revision"] == number
+    send(engines.log, run, as_batch([make_play(3, started_at=FRIDAY + 1)]), 1, RULES)
+    put, killed = Lake.publish_table, []
+
+    def dying(lake, name, *rest):
+        if "/charts/" in name:
+            raise InterruptedError
+        killed.append(name)
+        return put(lake, name, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "publish_table", dying)
+        with pytest.raises(InterruptedError):
+            consumer.drain(engines)
+    views = Views(engines, run, RULES, [consumer.owned[0].store])
+    assert killed
+    assert views.corrections(week_of(FRIDAY)) == []
+    consumer.drain(engines)
+    assert [shown["revision"] for shown in views.corrections(week_of(FRIDAY))] == [2]
+
+
+def test_a_chart_and_the_revision_that_it_names_are_of_one_moment(engines, run, monkeypatch):
+    consumer = consumer_of(engines, run)
+    send(engines.log, run, as_batch([make_play(1), make_play(2, started_at=FRIDAY + 2 * WEEK_MS)]), 1, RULES)
+    consumer.drain(engines)
+    late = as_batch([make_play(3, started_at=FRIDAY + 1)])
+    view, look = Views(engines, run, RULES, [consumer.owned[0].store]), views.published
+
+    def looked_at_while_a_correction_comes(*asked):
+        found = look(*asked)
+        if not sent:
+            sent.append(send(engines.log, run, late, 1, RULES))
+            assert consumer.drain(engines)
+        return found
+
+    sent = []
+    monkeypatch.setattr(views, "published", looked_at_while_a_correction_comes)
+    first, second = (view.chart(GLOBAL, week_of(FRIDAY)) for _ in range(2))
+    assert [(chart["revision"], chart["rows"][0]["plays"]) for chart in (first, second)] == [(1, 1), (2, 2)]
 
 
 def test_what_became_due_before_a_kill_is_published_after_it(engines, run, monkeypatch):
