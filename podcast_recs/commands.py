@@ -1,4 +1,4 @@
-"""`liner podcast-recs`: demo, ablate, recommend, search, import, evaluate-impressions, serve, capacity."""
+"""`liner podcast-recs`: demo, ablate, recommend, search, import, forget, evaluate-impressions, serve, capacity."""
 
 import argparse
 from typing import Any
@@ -38,6 +38,10 @@ def add_verbs(verbs: Any) -> None:
     feeds.add_argument("feeds", nargs="+", metavar="FEED")
     feeds.add_argument("--json", action="store_true")
     feeds.set_defaults(run=_import)
+    forget = verbs.add_parser("forget", help="delete a listener and all that they did")
+    forget.add_argument("user", type=int)
+    forget.add_argument("--json", action="store_true")
+    forget.set_defaults(run=_forget)
     impressions = verbs.add_parser("evaluate-impressions", help="learn and judge a log in MIND's format")
     impressions.add_argument(
         "--behaviors", required=True, metavar="FILE", help="id, user, time, history, impressions by tabs"
@@ -81,11 +85,9 @@ def _opened() -> Any:
 def _recommend(arguments: argparse.Namespace) -> None:
     from podcast_recs.views import slate_view
 
-    if arguments.user < 0:
-        raise BadInput(f"listener {arguments.user}: expected 0 or more")
-    serving = _opened()
-    slots = serving.slate(arguments.user, INTENTS.index(arguments.intent), arguments.minutes, 10, serving.now)
-    view = slate_view(serving, arguments.user, slots)
+    serving, user = _opened(), _checked(arguments.user)
+    slots = serving.slate(user, INTENTS.index(arguments.intent), arguments.minutes, 10, serving.now)
+    view = slate_view(serving, user, slots)
     if arguments.json:
         print_json(view)
         return
@@ -93,6 +95,12 @@ def _recommend(arguments: argparse.Namespace) -> None:
         print(
             f"{slot['rank']:>2}. {slot['title'][:40]:<40}  {slot['show'][:28]:<28}  {slot['minutes']:>3} min  {slot['reason']}"
         )
+
+
+def _checked(user: int) -> int:
+    if user < 0:
+        raise BadInput(f"listener {user}: expected 0 or more")
+    return user
 
 
 def _search(arguments: argparse.Namespace) -> None:
@@ -124,6 +132,15 @@ def _import(arguments: argparse.Namespace) -> None:
     for reason, count in sorted(report["rejected"].items()):
         print(f"  left out: {count} × {reason}")
     print(f"store {report['store']}; next: liner podcast-recs search TEXT, liner podcast-recs recommend 0")
+
+
+def _forget(arguments: argparse.Namespace) -> None:
+    user = _checked(arguments.user)
+    count = _opened().store.forget(user)
+    if arguments.json:
+        print_json({"user": user, "events": count})
+    else:
+        print(f"listener {user}: {count:,} events deleted; nothing of theirs is taken any more")
 
 
 def _impressions(arguments: argparse.Namespace) -> None:

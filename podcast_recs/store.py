@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS episodes (episode INTEGER PRIMARY KEY, show INTEGER N
 CREATE TABLE IF NOT EXISTS listeners (user INTEGER PRIMARY KEY, languages TEXT, minor INTEGER);
 CREATE TABLE IF NOT EXISTS events (event_id INTEGER UNIQUE, user INTEGER, episode INTEGER, what INTEGER, at INTEGER,
   played_ms INTEGER, position INTEGER, propensity REAL);
+CREATE TABLE IF NOT EXISTS forgotten (user INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS arrays (name TEXT PRIMARY KEY, kind TEXT, shape TEXT, value BLOB);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
 """
@@ -47,6 +48,7 @@ class Store:
         self._db = connect(path)
         with explained(path, REMEDY):
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
             self._db.executescript(SCHEMA)
         self._version = self._data_version()
 
@@ -162,10 +164,27 @@ class Store:
         spoken = tuple(at for at, language in enumerate(catalogue.languages) if language in row[0].split())
         return Profile(spoken, bool(row[1]))
 
-    def add_events(self, events: Iterable[Event]) -> None:
-        """Append events; those whose id is known stay as they were."""
+    def add_events(self, events: Iterable[Event]) -> list[Event]:
+        """Append events, and return them: those whose id is known stay as they were, those of the forgotten are left out."""
         with self._writing() as db:
-            db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
+            gone = {row[0] for row in db.execute("SELECT user FROM forgotten")}
+            kept = [event for event in events if event.user not in gone]
+            db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept)
+        return kept
+
+    def forget(self, user: int) -> int:
+        """Delete a listener's factors, profile and events, and take no event of theirs from now on; how many events that
+        took. A service that has the file open sees that it changed, and replays what is left.
+        """
+        users = self.array("user_factors")
+        if users is not None and user < len(users):
+            self.put_arrays({"user_factors": np.where(np.arange(len(users))[:, None] == user, 0, users)})
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (user,))
+            db.execute("DELETE FROM listeners WHERE user = ?", (user,))
+            count = db.execute("DELETE FROM events WHERE user = ?", (user,)).rowcount
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return count
 
     def events(self) -> Iterator[Event]:
         """All events in the order of their arrival, as the state took them."""

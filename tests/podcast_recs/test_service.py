@@ -108,6 +108,32 @@ def test_a_restart_answers_as_before(client, home):
     assert after == before
 
 
+def test_who_is_forgotten_was_never_there(client, home):
+    user, other = client.get("/podcast-recs/listeners").json()[:2]
+    shown, serving = slate(client, user)[0]["episode"], Serving(path_of(home))  # another process, which reads meanwhile
+    kept = [event for event in serving.store.events() if event.user != user]
+    gone = client.delete(f"/podcast-recs/listeners/{user}").json()["events"]
+    assert gone == len(serving.recommender.state.events) - len(kept) > 0
+    # on its way when the listener went: by the process that has not seen it yet, and by the one that has
+    assert serving.take([Event(1 << 50, user, shown, What.STARTED, serving.now)]) == 0
+    assert post_event(client, "started", user, shown).json() == {"new": 0}
+    assert list(serving.store.events()) == kept
+    serving.store.close()
+    with pytest.MonkeyPatch.context() as patch:  # as if they had never been
+        patch.setattr(Store, "events", lambda _: iter(kept))
+        without = Serving(path_of(home))
+    again = Serving(path_of(home))
+    np.testing.assert_array_equal(again.recommender.state.counters, without.recommender.state.counters)
+    assert not again.recommender.state.listeners[user].heard
+    assert not again.recommender.factors.users[user].any()
+    assert [slot.episode for slot in again.slate(other, 0, 0, 9, again.now)] == [
+        slot["episode"]
+        for slot in client.get(f"/podcast-recs/slate?user={other}&slots=9&intent=commute").json()["slots"]
+    ]
+    again.store.close()
+    without.store.close()
+
+
 def test_the_same_event_twice_is_new_once(client):
     assert post_event(client, "started", 1, 3).json() == {"new": 1}
     assert post_event(client, "started", 1, 3).json() == {"new": 0}
