@@ -109,7 +109,8 @@ class Serving:
                     raise BadInput(f"event {row}: at {event.at}; expected at most a day after {self.now}")
                 if event.what not in tuple(What):
                     raise BadInput(f"event {row}: what {event.what}; expected 0 to {len(What) - 1}")
-            events = self.store.add_events(events)
+            gone = self.store.add_events(events)
+            events = [event for event in events if event.user not in gone]
             self.now = max(self.now, *(event.at for event in events if event.what == What.STARTED), 0)
             return self.recommender.state.apply_all(events)
 

@@ -164,13 +164,13 @@ class Store:
         spoken = tuple(at for at, language in enumerate(catalogue.languages) if language in row[0].split())
         return Profile(spoken, bool(row[1]))
 
-    def add_events(self, events: Iterable[Event]) -> list[Event]:
-        """Append events, and return them: those whose id is known stay as they were, those of the forgotten are left out."""
+    def add_events(self, events: Iterable[Event]) -> set[int]:
+        """Append events; those whose id is known stay as they were. Returns the forgotten, whose events are left out."""
         with self._writing() as db:
             gone = {row[0] for row in db.execute("SELECT user FROM forgotten")}
-            kept = [event for event in events if event.user not in gone]
+            kept = (event for event in events if event.user not in gone)
             db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept)
-        return kept
+        return gone
 
     def forget(self, user: int) -> int:
         """Delete a listener's factors, profile and events, and take no event of theirs from now on; how many events that
