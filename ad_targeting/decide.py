@@ -18,7 +18,7 @@ from numba import njit
 from ad_targeting import filters
 from ad_targeting.model import MAINS, Model, careful, cheap, codes_of
 from ad_targeting.policy import Policy
-from ad_targeting.records import MAX_SLOTS, Floats, Int64, Reason, Request
+from ad_targeting.records import MAX_SLOTS, NOBODY, Floats, Int64, Reason, Request
 from ad_targeting.rule import net_value, offer
 from shared.errors import BadInput
 
@@ -159,6 +159,12 @@ def read_record(line: bytes) -> Record:
         return msgspec.json.decode(line, type=Record)
     except msgspec.DecodeError as error:
         raise BadInput(f"audit record: {error}; take one that the ledger holds") from error
+
+
+def nameless(line: bytes) -> bytes:
+    """The same audit record without its user, whom no rule asks for."""
+    record = read_record(line)
+    return ENCODER.encode(msgspec.structs.replace(record, request=Request(*record.request)._replace(user=NOBODY)))
 
 
 @njit(cache=True, nogil=True)

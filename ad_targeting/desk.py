@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ad_targeting.decide import Decider, read_record
+from ad_targeting.decide import Decider, nameless, read_record
 from ad_targeting.ledger import Booking, Charge, Ledger, Outcome
 from ad_targeting.records import Floats, Int64, Request
 from shared.errors import Conflict
@@ -54,6 +54,10 @@ class Desk:
             left[ad] -= micros
         charges = tuple(Charge(self._ids[ad], micros, self._caps[ad]) for ad, micros in played)
         return Booking(decision, request.user, request.day, request.moment, record, charges)
+
+    def forget(self, user: int) -> int:
+        """Delete a listener: their decisions stay, for the money's sake, as those of nobody, and replay to the byte as before. How many."""
+        return self.ledger.forget(user, nameless)
 
     def reprice(self, shadow: Floats) -> None:
         """Go on at new prices; they are kept first."""

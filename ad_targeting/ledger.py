@@ -10,7 +10,7 @@ sum that must not pass the budget is a CHECK of the schema, so that not even a w
 (the decision, its slot) is written in the same transaction too: recorded earlier, a crash would lose the movement, later, double it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ from threading import RLock
 from typing import NamedTuple
 
 from ad_targeting.books import REMEDY, Balance, Books
+from ad_targeting.records import NOBODY
 from shared.clock import Clock
 from shared.errors import BadInput, NotFound
 from shared.sqlite import connect, explained, transaction
@@ -149,6 +150,15 @@ class Ledger:
         """Keep prices under their name, for whoever replays a decision made at them."""
         with self.transaction():
             self._execute("insert or ignore into prices values (?, ?)", name, shadow)
+
+    def forget(self, user: int, nameless: Callable[[bytes], bytes]) -> int:
+        """Take a user's name out of their decisions and records, and drop their exposures; money stays where it is. How many decisions."""
+        with self.transaction():
+            rows = self.inside.rows("select seq, record from decisions where user = ?", user)
+            for seq, record in rows:
+                self._execute("update decisions set user = ?, record = ? where seq = ?", NOBODY, nameless(record), seq)
+            self._execute("delete from exposures where user = ?", user)
+        return len(rows)
 
     def _set_budget(self, campaign: int, micros: int, now: int) -> int:
         self._execute("insert or ignore into accounts (campaign, budget) values (?, 0)", campaign)

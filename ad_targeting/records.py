@@ -27,6 +27,8 @@ ADULT = AGE_BANDS.index("18-24")
 RATINGS = ("everyone", "mild", "explicit")
 """Brand safety of the content around the break; a campaign names the highest that it accepts."""
 MAX_SLOTS = 4
+NOBODY = -1
+"""Whose decisions those of a deleted user are."""
 
 
 class Campaigns(NamedTuple):

@@ -36,7 +36,7 @@ from shared.world.countries import CODES, COUNTRIES
 from shared.world.schema import AGE_BANDS
 
 Decision = Annotated[str, InPath(max_length=64)]
-Campaign = Annotated[int, InPath(ge=0, lt=1 << 31)]
+Id = Annotated[int, InPath(ge=0, lt=1 << 31)]
 SHOWN = 30
 EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 Explained = tuple[Record, bool, list[Reasoned], dict[int, str]]
@@ -130,6 +130,11 @@ def _add_decisions(api: APIRouter, live: Live) -> None:
         (outcome,) = live.desk().ledger.settle([Report(event.decision, event.slot, event.kind == "played")])
         return {"outcome": outcome}
 
+    @api.delete("/listeners/{user}")
+    def forget(user: Id) -> dict[str, int]:
+        """Delete a listener; the decisions that were theirs stay as nobody's."""
+        return {"decisions": live.desk().forget(user)}
+
     @api.get("/decisions")
     def decisions() -> dict[str, Any]:
         """The newest decisions."""
@@ -148,7 +153,7 @@ def _add_campaigns(api: APIRouter, live: Live) -> None:
         return {"policy": live.add_campaign(rule)}
 
     @api.put("/campaigns/{campaign}/budget")
-    def edit(campaign: Campaign, budget: Budget) -> dict[str, int]:
+    def edit(campaign: Id, budget: Budget) -> dict[str, int]:
         """Edit a budget; a cut below what is spent and promised stops the campaign there. Returns the budget in force."""
         desk = live.desk()
         if campaign not in desk.decider.policy.campaigns.campaign_id:

@@ -6,6 +6,7 @@ import pytest
 from ad_targeting.decide import Decider, read_record
 from ad_targeting.desk import Desk
 from ad_targeting.ledger import RESERVATION_MS, Ledger, Report
+from ad_targeting.records import Request
 from shared.errors import Conflict
 from tests.ad_targeting.by_hand import request
 
@@ -111,3 +112,24 @@ def test_a_skipped_ad_may_be_met_again(desks):
     first = played(one, ask("a"))
     one.ledger.settle([Report("a", 0, False)])
     assert played(one, ask("b")) == first
+
+
+def test_who_is_deleted_is_named_nowhere_and_their_decisions_replay(desks):
+    one, two = desks
+    kept = one.answer([ask("other", user=8)])
+    gone = [*one.answer([ask("a", slots=3)]), *two.answer([ask("b", slots=2)])]
+    before = one.ledger.books.balances()
+    assert two.forget(7) == 2
+    assert one.ledger.books.balances() == before
+    assert one.ledger.inside.exposures(7, DAY) == {}
+    for decision, line in zip("ab", gone, strict=True):
+        nameless = one.ledger.books.record(decision)
+        assert one.decider.replay(nameless) == nameless != line
+        assert read_record(nameless).played == read_record(line).played
+    assert [Request(*read_record(line).request).user for line in one.ledger.books.newest(3)] == [-1, -1, 8]
+    assert one.ledger.books.record("other") == kept[0]
+    # on its way when they went: what the player reports is settled, a retry is not answered with what was nobody's
+    assert one.ledger.settle([Report("a", 0, played=True), Report("a", 1, played=False)]) == ["spent", "released"]
+    with pytest.raises(Conflict, match="another listener's"):
+        one.answer([ask("b", slots=2)])
+    assert one.forget(7) == 0
