@@ -113,8 +113,8 @@ def close_weeks(
 
     Safe to be killed anywhere and run again: a revision is decided by what is published, and its difference goes first. One closer at
     a time: whoever finds another at work returns at once, and one that slept in the middle still holds the lock when it wakes.
-    stamps: by week, up to which offset each partition was read when its counts last changed (`PartitionStore.weeks`), which names
-    what they are; a cache of what is published, kept by the caller.
+    stamps: by week, up to which offset each partition was read when its counts last changed (`PartitionStore.weeks`). Equal stamps are
+    equal counts, and who has read up to a stamp has counted what bears it. A cache of what is published, kept by the caller.
     """
     with ExitStack() as stack:
         try:

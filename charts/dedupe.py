@@ -2,7 +2,8 @@
 
 An open-addressing table of row numbers (4 bytes a slot, at most 85 % full) over the ids themselves (8 bytes): ≤ 16
 bytes an id, no false positive. A Bloom filter costs a tenth of that and drops real plays; a set of Python integers
-costs six times as much. A week's segment is its own table, thrown away whole.
+costs six times as much. A week's segment is its own table, thrown away whole. The table of slots (`mix` to `place_in`,
+`stir`, `enter`) knows nothing of plays: caps.py and counts.py find their groups and keys by it.
 
 An id that comes with two payloads is a fault or a fraud. One payload wins, whatever the order of arrival: the earliest
 by started_at, then the smaller by the other fields. The others are kept beside it as conflicts, so that a repetition of
@@ -24,9 +25,6 @@ LARGEST = (1 << 27) - 1
 CONFLICT = int(Verdict.CONFLICTING_PAYLOAD)
 
 Slots = NDArray[np.uint32]
-
-
-# Tables of slots, which caps.py and counts.py use too.
 
 
 @njit(cache=True, nogil=True)

@@ -188,8 +188,8 @@ class Consumer:
     def publish_due(self, engines: Engines) -> list[Revision]:
         """Publish revisions that are due, by the clock of the partitions that this consumer owns."""
         stores = [
-            own.store for _, own in sorted(self.owned.items())
-        ]  # stamps are by partition, whatever order they were assigned in
+            self.owned[partition].store for partition in sorted(self.owned)
+        ]  # as stamps are, however they were assigned
         watermark = stream_clock(self.log, self.run, stores)
         return close_weeks(stores, engines.lake, self.run.dataset, watermark, self.rules, self.stamps)
 
@@ -224,7 +224,7 @@ def _decoded(
         batches.append(batch)
         started = batch.column("started_at").drop_null().cast(pa.int64()).to_numpy()
         believed = started[(started >= rules.earliest_ms) & (started <= now + rules.clock_skew_ms)]
-        if believed.size:
+        if believed.size:  # also plays that other rules reject: a batch that ends too early does no harm
             before = watermark or int(believed[0])  # a new partition's clock begins at its first play
             watermark = max(watermark, int(believed.max()))
             if finals(watermark, rules) > finals(before, rules):

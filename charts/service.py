@@ -18,7 +18,7 @@ from fastapi.responses import StreamingResponse
 
 from charts.close import GLOBAL
 from charts.demo import replay_in_background
-from charts.rules import Rules, parse_week
+from charts.rules import Rules, parse_week, week_name
 from charts.run import open_views
 from charts.views import check_scope, current_run
 from shared.bootstrap import Engines
@@ -125,17 +125,17 @@ def bump_chart(engines: Engines, scope: str, week: str) -> dict[str, Any]:
     with open_views(engines, current_run(engines.settings.home), Rules()) as views:
         known = views.weeks()
         last = newest(known) if week == "latest" else parse_week(week)
-        charts = [views.chart(scope, each) for each in known if last - BUMP_WEEKS < each <= last]
-    ranks = [{row["artist_id"]: row["rank"] for row in as_text(chart["rows"])} for chart in charts]
-    leaders = as_text(charts[-1]["rows"][:BUMP_PLACES]) if charts else []
+        weeks = [each for each in known if last - BUMP_WEEKS < each <= last]
+        charts = [as_text(views.rows(scope, each)) for each in weeks]
+    ranks = [{row["artist_id"]: row["rank"] for row in chart} for chart in charts]
+    leaders = charts[-1][:BUMP_PLACES] if charts else []
     return {
         "scope": scope,
-        "weeks": [chart["week"] for chart in charts],
+        "weeks": [week_name(each) for each in weeks],
         "artists": [
             {
-                "artist": row["artist"],
-                "artist_id": row["artist_id"],
-                "ranks": [week.get(row["artist_id"]) for week in ranks],
+                **{name: row[name] for name in ("artist", "artist_id")},
+                "ranks": [ranked.get(row["artist_id"]) for ranked in ranks],
             }
             for row in leaders
         ],

@@ -10,8 +10,8 @@ the time. Deltas are folded together when there are FOLD of them.
 """
 
 import json
-import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from charts.records import Ints, Verdict, columns, to_batch
 from charts.rules import Rules, week_of
 from charts.step import Delta, Segment, admit
 from shared.batches import OPTIONS
+from shared.lake import durable_rename
 from shared.partition import PartitionFile
 
 FOLD = 16
@@ -68,9 +69,7 @@ class PartitionStore(PartitionFile):
         )
 
     def commit(self, begin: int, end: int, delta: Delta, dead: list[DeadLetter], rules: Rules) -> None:
-        """Make a batch, offsets begin to end, part of the state, all or nothing; Conflict when the state is not at `begin`, so
-        that nothing counts twice.
-        """
+        """Make a batch, offsets begin to end, part of the state, or Conflict when that is not at `begin`: nothing counts twice."""
         with self._transaction(begin) as connection:
             position = self.position()
             for week, changes in delta.weeks.items():
@@ -105,9 +104,7 @@ class PartitionStore(PartitionFile):
         return add_counts(self._deltas(week))
 
     def weeks(self) -> dict[int, int]:
-        """Every week with counts, and the offset up to which the log was read when they last changed: it names what they are, however
-        the log was cut into batches.
-        """
+        """Every week with counts, and up to which offset the log was read when they last changed, in whatever batches."""
         return dict(self._rows("select week, max(upto) from counts group by week order by week"))
 
     def dead_letters(self) -> list[DeadLetter]:
@@ -116,14 +113,14 @@ class PartitionStore(PartitionFile):
 
     def snapshot(self, path: Path) -> None:
         """Copy the state as of now to a file; with it and the log behind it a consumer that lost its disk goes on."""
-        aside = path.with_suffix(f".{os.getpid()}.tmp")  # a member that was given up for dead may be writing its own
-        aside.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._errors():
-            self._connection.execute("vacuum into ?", (str(aside),))
-        with aside.open("rb") as copy:
-            os.fsync(copy.fileno())
-        aside.rename(path)
+        with (
+            TemporaryDirectory(prefix=".", dir=path.parent) as aside,
+            self._errors(),
+        ):  # a zombie may be writing its own
+            copy = Path(aside, path.name)
+            self._connection.execute("vacuum into ?", (str(copy),))
+            durable_rename(copy, path)
 
     def _deltas(self, week: int) -> list[pa.RecordBatch]:
         rows = self._rows("select batch from counts where week = ? order by upto", week)
@@ -149,11 +146,8 @@ def restore(folder: Path, partition: int, snapshots: Path) -> PartitionStore:
         for beside in ("-wal", "-shm"):  # of the file that is gone; SQLite would play them into the copy
             path.with_name(path.name + beside).unlink(missing_ok=True)
         aside = path.with_suffix(".tmp")
-        with aside.open("wb") as copy:
-            copy.write(snapshot.read_bytes())
-            copy.flush()
-            os.fsync(copy.fileno())
-        aside.rename(path)
+        aside.write_bytes(snapshot.read_bytes())
+        durable_rename(aside, path)
     return PartitionStore(folder, partition)
 
 

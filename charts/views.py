@@ -67,7 +67,7 @@ class Views:
 
     def state(self, week: int) -> dict[str, Any]:
         """The week's state (provisional, final, corrected) and the number of its revision (0: provisional)."""
-        return self._look(week)[0]
+        return _state(week, published(self._lake, self._run.dataset, week))
 
     def table(self, week: int) -> pa.Table:
         """CHART of all scopes of a week."""
@@ -76,10 +76,12 @@ class Views:
     def _look(self, week: int) -> tuple[dict[str, Any], pa.Table]:
         """A week's state and its table, both of one revision."""
         last = published(self._lake, self._run.dataset, week)
-        number = last.details["revision"] if last else 0
-        state = ("provisional", "final")[number] if number < 2 else "corrected"
         table = _read(last.paths[0]) if last else cut(weekly_counts(self.stores, week), self._rules)
-        return {"week": week_name(week), "state": state, "revision": number}, table
+        return _state(week, last), table
+
+    def rows(self, scope: str, week: int) -> list[dict[str, Any]]:
+        """CHART rows of one scope of a week, with names."""
+        return [self.named(row) for row in self.table(week).filter(pc.field("scope") == scope).to_pylist()]
 
     def chart(self, scope: str, week: int) -> dict[str, Any]:
         """One chart with movement; an empty one when nobody listened there."""
@@ -118,13 +120,7 @@ class Views:
         weeks = self.weeks()
         rows = [self.table(week).filter(pc.field("scope") == scope).to_pylist() for week in weeks]
         return [
-            {
-                "week": week_name(week),
-                "rank": row["rank"],
-                "units": row["units"],
-                "plays": row["plays"],
-                **movement._asdict(),
-            }
+            {"week": week_name(week), **{name: row[name] for name in ("rank", "units", "plays")}, **movement._asdict()}
             for week, chart, moved in zip(weeks, rows, _moved(rows), strict=True)
             for row, movement in zip(chart, moved, strict=True)
             if row["artist_id"] == artist
@@ -197,6 +193,13 @@ def names(lake: Lake, run: Run, what: str) -> tuple[list[str], bool]:
     except NotFound:
         return [], False
     return dataset.table()["name"].to_pylist(), dataset.details["ids"]
+
+
+def _state(week: int, last: Any) -> dict[str, Any]:
+    """As of `Views.state`; last: the week's newest revision, None when there is none."""
+    number = last.details["revision"] if last else 0
+    state = ("provisional", "final")[number] if number < 2 else "corrected"
+    return {"week": week_name(week), "state": state, "revision": number}
 
 
 def _date(ms: int) -> str:

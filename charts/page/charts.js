@@ -5,7 +5,7 @@ const $ = (id) => document.getElementById(id);
 const [scope, week, status, rows] = ["scope", "week", "status", "rows"].map($);
 const MARK = { new: "new", "re-entry": "re-entry", up: "▲", down: "▼", same: "=" };
 const regions = new Intl.DisplayNames(["en"], { type: "region" });
-let stream = null, chosen = null, bump = null, shown = "", request = 0, bumps = 0;
+let stream = null, chosen = null, bump = null, shown = "", request = 0, bumps = 0, drawn = 0, choices = 0;
 
 async function get(path) {
   const response = await fetch(path);
@@ -33,7 +33,7 @@ async function load() {
   const mine = ++request;
   stream?.close();
   stream = null;
-  if (week.value === "live") return follow();
+  if (week.value === "live") return follow(mine);
   try {
     const chart = await get(`/charts/${scope.value}/${week.value}`);
     if (mine === request) paint(chart);
@@ -42,12 +42,12 @@ async function load() {
   }
 }
 
-function follow() {
+function follow(mine) {
   stream = new EventSource(`/charts/${scope.value}/live`);
   stream.onmessage = (event) => {
     const chart = JSON.parse(event.data);
     if (chart.error) say("No charts yet: press «Replay a week».", true);
-    else requestAnimationFrame(() => paint(chart));
+    else requestAnimationFrame(() => { if (mine === request) paint(chart); });
   };
   stream.onerror = () => say("Connection lost; what is shown is stale. Trying again…", true);
 }
@@ -60,7 +60,6 @@ function say(message, stale = false) {
 function paint(chart) {
   const before = new Map([...rows.children].map((row) => [row.dataset.artist, row.dataset.rank]));
   const sameChart = shown === `${chart.scope} ${chart.week}`;
-  const changed = chart.rows.length !== before.size || chart.rows.some((row) => before.get(String(row.artist_id)) !== String(row.rank));
   shown = `${chart.scope} ${chart.week}`;
   say(`Week of ${chart.week}: ${chart.state}${chart.revision ? `, revision ${chart.revision}` : ""}. ${chart.rows.length} places.`);
   $("caption").textContent = `Top 50, ${chart.scope === "global" ? "global" : regions.of(chart.scope)}, week of Friday ${chart.week}`;
@@ -73,7 +72,7 @@ function paint(chart) {
     return line;
   }));
   if (focused) [...rows.children].find((row) => row.dataset.artist === focused)?.querySelector("button").focus();
-  if (!sameChart || changed) loadBump(chart).catch(() => {});
+  loadBump(chart).catch(() => {});  // a correction may change the weeks before, and no rank of this one
 }
 
 function tableRow(row) {
@@ -102,17 +101,18 @@ function cell(content, name = "") {
 async function loadBump(chart) {
   const mine = ++bumps;
   const found = await get(`/charts/${chart.scope}/bump?week=${chart.week}`);
-  if (mine !== bumps) return;  // another was asked for meanwhile
-  bump = found;
+  if (mine < drawn || shown !== `${chart.scope} ${chart.week}`) return;  // answers overtake each other
+  [bump, drawn] = [found, mine];
   drawBump($("bump"), bump, chosen);
 }
 
 async function choose(row) {
+  const mine = ++choices;
   chosen = row.artist_id;
   for (const line of rows.children) line.querySelector("button").setAttribute("aria-pressed", line.dataset.artist === chosen);
   if (bump) drawBump($("bump"), bump, chosen);
   const found = await get(`/charts/${scope.value}/artists/${encodeURIComponent(row.artist_id)}`);
-  if (row.artist_id !== chosen) return;  // somebody else was chosen meanwhile
+  if (mine !== choices) return;  // somebody else was chosen meanwhile
   const title = document.createElement("h2");
   title.textContent = found.artist;
   const list = document.createElement("ol");

@@ -1,5 +1,7 @@
 """The charts page in a real browser: moves live, by keyboard, without a console error or a request to anybody else."""
 
+import json
+
 import pytest
 
 from charts.demo import WEEK
@@ -63,6 +65,48 @@ def test_nothing_runs_over_the_edge(page, address, width, scheme):
     page.goto(address)
     page.wait_for_selector("#bump path")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_history_is_of_the_artist_chosen_last(page, address):
+    page.goto(address)
+    page.wait_for_selector("#rows tr:nth-child(50)")
+    held = []
+    page.route("**/artists/*", lambda route: held.append(route) if not held else route.continue_())
+    page.click("#rows tr:nth-child(1) button")
+    page.click("#rows tr:nth-child(2) button")
+    page.wait_for_selector("#history h2")
+    with page.expect_response("**/artists/*"):
+        held[0].continue_()
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert page.locator("#history h2").text_content() == artists(page)[1]
+    assert page.get_attribute("#rows tr:nth-child(2) button", "aria-pressed") == "true"
+
+
+def test_the_ranks_before_are_drawn_anew_when_a_correction_changes_no_rank_of_this_week(page, address):
+    """Two frames of one chart: the second knows a week before that was corrected meanwhile."""
+    rows = {"rank": 1, "artist_id": "1", "units": 6, "status": "same", "weeks": 2}
+    frames = [
+        {"scope": "global", "week": "2026-11-20", "state": "provisional", "revision": 0, "rows": [{**rows, **changed}]}
+        for changed in ({"artist": "A", "last_week": 2, "peak": 1}, {"artist": "A", "last_week": 1, "peak": 1})
+    ]
+    answers = iter([[2, 1], [1, 1]])
+    events = iter([*(f"data: {json.dumps(frame)}\n\n" for frame in frames)])
+    page.route(
+        "**/live",
+        lambda route: route.fulfill(content_type="text/event-stream", body="retry: 50\n" + next(events, "\n")),
+    )
+    page.route("**/bump?*", lambda route: route.fulfill(json=bump_of(next(answers))))
+    page.goto(address)
+    page.wait_for_selector("#bump circle")
+    page.wait_for_selector("#bump circle[cy='59']", state="detached")  # rank 2
+
+
+def bump_of(ranks):
+    return {
+        "scope": "global",
+        "weeks": ["2026-11-13", "2026-11-20"],
+        "artists": [{"artist": "A", "artist_id": "1", "ranks": ranks}],
+    }
 
 
 def test_no_charts_yet_says_what_to_do(browser, serve, tmp_path):

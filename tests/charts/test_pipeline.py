@@ -1,5 +1,8 @@
 """Exactly once, whatever happens on the way: redelivery, poison, zombies, rebalances, lost disks; and weeks that close in event time."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -433,3 +436,43 @@ def test_a_torn_file_is_one_line(tmp_path):
     (tmp_path / "partition-0000.sqlite").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     with pytest.raises(BadInput, match="the log makes it again"):
         PartitionStore(tmp_path, 0)
+
+
+def test_what_came_late_is_no_part_of_a_revision_that_did_not_count_it(engines, run):
+    """A rebuilt batch begins where that of the lost file began, and takes more with it."""
+    consumer = consumer_of(engines, run)
+    send(engines.log, run, as_batch([make_play(1), make_play(2, started_at=FRIDAY + 3 * WEEK_MS)]), 1, RULES)
+    consumer.drain(engines)
+    store = consumer.owned[0].store
+    store.snapshot(run.snapshots / store.path.name)
+    send(engines.log, run, as_batch([make_play(3, user_id=3)]), 1, RULES)
+    assert [revision.number for revision in consumer.drain(engines)] == [2]
+    send(engines.log, run, as_batch([make_play(4, user_id=4)]), 1, RULES)
+    consumer.revoke([0])
+    for file in run.folder.glob("partition-0000*"):
+        file.unlink()
+    consumer.assign([0])
+    assert [(revision.number, revision.chart["plays"][0].as_py()) for revision in consumer.drain(engines)] == [(3, 3)]
+
+
+def test_a_snapshot_is_on_disk_before_it_replaces_the_last_and_two_do_not_meet(tmp_path, monkeypatch):
+    """A zombie copies while the owner does: each has a file of its own."""
+    store, synced, path = PartitionStore(tmp_path, 0), set(), tmp_path / "snapshots" / "partition-0000.sqlite"
+    plain, rename = os.fsync, Path.rename
+    others = [PartitionStore(tmp_path, 0)]
+
+    def fsync(file):
+        synced.add(os.fstat(file).st_ino)
+        plain(file)
+
+    def meanwhile(source, target):
+        if others:
+            others.pop().snapshot(path)
+        assert source.stat().st_ino in synced
+        return rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "rename", meanwhile)
+    store.snapshot(path)
+    assert path.parent.stat().st_ino in synced
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
