@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ad_targeting.decide import Decider, nameless, read_record
-from ad_targeting.ledger import Booking, Charge, Ledger, Outcome
+from ad_targeting.ledger import WAIT_S, Booking, Charge, Ledger, Outcome
 from ad_targeting.records import Floats, Int64, Request
 from shared.errors import Conflict
 
@@ -25,10 +25,10 @@ class Desk:
         self._index = {campaign: at for at, campaign in enumerate(self._ids)}
         self.reprice(decider.policy.shadow)
 
-    def answer(self, asks: Sequence[tuple[str, Request]]) -> list[bytes]:
+    def answer(self, asks: Sequence[tuple[str, Request]], wait_s: float = WAIT_S) -> list[bytes]:
         """Decide breaks, each under an id of its own, and book them in one transaction; their audit records. An id that was booked before
-        gets what was booked."""
-        with self.ledger.transaction():
+        gets what was booked. Busy as of `Ledger.transaction`."""
+        with self.ledger.transaction(wait_s):
             self.ledger.sweep()
             free = {balance.campaign: balance.free for balance in self.ledger.inside.balances()}
             left = np.array([free.get(campaign, 0) for campaign in self._ids], np.int64)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from ad_targeting.books import REMEDY, Balance, Books
 from ad_targeting.records import NOBODY
 from shared.clock import Clock
-from shared.errors import BadInput, NotFound
+from shared.errors import BadInput, Busy, NotFound
 from shared.sqlite import connect, explained, transaction
 
 MAX_MICROS = (1 << 53) - 1  # beyond it a browser, a Lua script or a float64 would round money
@@ -229,14 +229,21 @@ class Ledger:
         self._connection.execute(sql, values)
 
     @contextmanager
-    def transaction(self) -> Iterator[int]:
-        """All or nothing, one writer at a time; yields the time at which it holds the lock. Inside another it is part of that."""
-        with self._lock, explained(self.path, REMEDY):
-            if self._connection.in_transaction:
-                yield self._clock()
-                return
-            with transaction(self._connection):
-                yield self._clock()
+    def transaction(self, wait_s: float = WAIT_S) -> Iterator[int]:
+        """All or nothing, one writer at a time; yields the time at which it holds the lock. Inside another it is part of that. Busy when
+        others, threads or processes, hold it for longer than wait_s each."""
+        if not self._lock.acquire(timeout=wait_s):
+            raise Busy(f"{self.path}: not free within {wait_s} s; nothing was begun")
+        try:
+            with explained(self.path, REMEDY):
+                if self._connection.in_transaction:
+                    yield self._clock()
+                    return
+                self._execute(f"pragma busy_timeout = {round(wait_s * 1000)}")
+                with transaction(self._connection):
+                    yield self._clock()
+        finally:
+            self._lock.release()
 
 
 def check_micros(field: str, micros: int) -> None:

@@ -30,7 +30,7 @@ from ad_targeting.records import MAX_SLOTS, RATINGS, Reason, Request
 from ad_targeting.targeting import member
 from shared.bootstrap import Engines
 from shared.clock import from_ms
-from shared.errors import BadInput, Conflict, NotFound
+from shared.errors import BadInput, Busy, Conflict, NotFound
 from shared.world.ads import CATEGORIES, CONTEXTS
 from shared.world.countries import CODES, COUNTRIES
 from shared.world.schema import AGE_BANDS
@@ -38,6 +38,7 @@ from shared.world.schema import AGE_BANDS
 Decision = Annotated[str, InPath(max_length=64)]
 Id = Annotated[int, InPath(ge=0, lt=1 << 31)]
 SHOWN = 30
+DEADLINE_S = 0.25  # a break is about to begin; money that cannot be booked by then is not taken
 EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 Explained = tuple[Record, bool, list[Reasoned], dict[int, str]]
 
@@ -118,10 +119,15 @@ def router(engines: Engines) -> APIRouter:
 def _add_decisions(api: APIRouter, live: Live) -> None:
     @api.post("/decide")
     def decide(asked: BreakRequest) -> dict[str, Any]:
-        """The ads of one break, best first, booked; none means a house ad (nobody may play and pay) or silence (nobody pays enough)."""
+        """The ads of one break, best first, booked; none means a house ad (nobody may play and pay) or silence (nobody pays enough, or
+        the ledger is not free in time: then nothing is booked, and a retry decides anew)."""
         desk = live.desk()
         decision = asked.decision or token_hex(8)
-        made = brief(read_record(desk.answer([(decision, to_request(asked, live.now()))])[0]))
+        try:
+            (line,) = desk.answer([(decision, to_request(asked, live.now()))], DEADLINE_S)
+        except Busy:
+            return {"decision": decision, "ads": [], "instead": "silence"}
+        made = brief(read_record(line))
         return made if made["ads"] else made | {"instead": instead(live.explain(decision))}
 
     @api.post("/events")

@@ -5,7 +5,8 @@ LinerError                  exit code 1
 │   └── NotFound            exit code 2   a dataset, version or id that does not exist
 ├── CheckFailed             exit code 1   a quality gate refused; nothing was published
 ├── EngineUnavailable       exit code 1   a server is away, or an extra is not installed
-└── Conflict                exit code 1   somebody else committed first; reload and try again
+├── Conflict                exit code 1   somebody else committed first; reload and try again
+└── Busy                    exit code 1   somebody else held what is needed for longer than one can wait
 """
 
 
@@ -35,3 +36,7 @@ class EngineUnavailable(LinerError):
 
 class Conflict(LinerError):
     """A commit found another offset or version than the one it began with."""
+
+
+class Busy(LinerError):
+    """A lock that was not free in time; nothing was begun."""

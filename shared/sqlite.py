@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.errors import BadInput, LinerError
+from shared.errors import BadInput, Busy, LinerError
 
 
 def connect(path: Path, timeout_s: float = 30) -> sqlite3.Connection:
@@ -35,6 +35,7 @@ def explained(path: Path, remedy: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.OperationalError, sqlite3.IntegrityError) as error:
-        raise LinerError(f"{path}: {error}; what was committed before still stands") from error
+        kind = Busy if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY else LinerError
+        raise kind(f"{path}: {error}; what was committed before still stands") from error
     except sqlite3.DatabaseError as error:
         raise BadInput(f"{path}: {error}; {remedy}") from error

@@ -1,5 +1,8 @@
 """Desks over one ledger: what one spent, showed or edited is what the next decides by; at worst a break stays silent."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,7 @@ from ad_targeting.decide import Decider, read_record
 from ad_targeting.desk import Desk
 from ad_targeting.ledger import RESERVATION_MS, Ledger, Report
 from ad_targeting.records import Request
-from shared.errors import Conflict
+from shared.errors import Busy, Conflict
 from tests.ad_targeting.by_hand import request
 
 DAY = 20_780
@@ -133,3 +136,22 @@ def test_who_is_deleted_is_named_nowhere_and_their_decisions_replay(desks):
     with pytest.raises(Conflict, match="another listener's"):
         one.answer([ask("b", slots=2)])
     assert one.forget(7) == 0
+
+
+def test_who_cannot_have_the_ledger_in_time_is_told_and_nothing_is_begun(desks):
+    one, two = desks
+    held, done = Event(), Event()
+
+    def hold():
+        with one.ledger.transaction():
+            held.set()
+            done.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(hold)
+        held.wait()
+        for desk in desks:  # over the same connection, and over one of its own
+            with pytest.raises(Busy):
+                desk.answer([ask("a")], 0.01)
+        done.set()
+    assert played(two, ask("a"))[0]

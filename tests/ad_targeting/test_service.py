@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 
+from ad_targeting import service
 from ad_targeting.live import Live
 from ad_targeting.policy import load, save
 from ad_targeting.publish import open_ledger
@@ -197,6 +199,16 @@ def test_threads_share_a_desk_and_overspend_nothing(client):
     for thread in threads:
         thread.join()
     assert len({each["decision"] for each in made}) == 40
+
+
+def test_a_break_does_not_wait_for_a_ledger_that_is_held(client, home, monkeypatch):
+    decide(client)
+    monkeypatch.setattr(service, "DEADLINE_S", 0.01)
+    with closing(open_ledger(home, lambda: NOON)) as other:
+        with other.transaction():
+            assert decide(client, decision="late") == {"decision": "late", "ads": [], "instead": "silence"}
+        monkeypatch.undo()
+        assert decide(client, decision="late")["ads"]  # nothing was booked, so the retry decides
 
 
 def test_the_day_is_played_through_the_same_desk(home):
