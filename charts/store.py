@@ -73,13 +73,10 @@ class PartitionStore(PartitionFile):
         with self._transaction(begin) as connection:
             position = self.position()
             for week, changes in delta.weeks.items():
-                if changes.added.event_id.size:
-                    connection.execute(
-                        "insert into plays values (?, ?, ?)", (week, end, _pack(to_batch(changes.added)))
-                    )
-                if changes.counts.num_rows:
-                    connection.execute("insert into counts values (?, ?, ?)", (week, end, _pack(changes.counts)))
-                    self._fold(week)
+                for table, batch in (("plays", to_batch(changes.added)), ("counts", changes.counts)):
+                    if batch.num_rows:
+                        connection.execute(f"insert into {table} values (?, ?, ?)", (week, end, _pack(batch)))
+                self._fold(week)
             connection.executemany("insert into dead_letters values (?, ?, ?)", (_short(letter) for letter in dead))
             tallies = (position.tallies + delta.tallies).tolist()
             named = {verdict.name.lower(): tallies[verdict] for verdict in Verdict}
