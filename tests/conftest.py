@@ -1,9 +1,23 @@
-"""What every test may stand on: one tiny world per session."""
+"""What every test may stand on: one tiny world per session, and the faults in one of pytest-xdist's workers."""
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from shared.lake import Lake
 from shared.world import make_world
+
+
+class Files(LoadFileScheduling):
+    """A file to a worker, but all faults to one: their victims are forks of one warm process (faults/moments.py), 18 s of CPU to warm."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "tests/faults" if file.startswith("tests/faults/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    """For `--dist=loadfile`, as `make test` has it; every other choice is pytest-xdist's own."""
+    return Files(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
