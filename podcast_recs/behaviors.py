@@ -102,7 +102,7 @@ def _read(lines: list[str], items: _Codes, users: _Codes, rejected: Counter[str]
     at = pc.strptime(at, format=TIME, unit="ms", error_is_null=True)
     usable = np.ones(len(rows), bool)
     for reason, fits in (
-        ("time is not like 11/12/2019 2:14:46 PM", pc.is_valid(at)),
+        ("time is not like 11/12/2019 2:14:46 PM", pc.fill_null(pc.greater_equal(at.cast(pa.int64()), 0), False)),
         ("nothing was shown", pc.not_equal(shown.cast(pa.string()), "")),
         ("an impression is not like N1-0", pc.match_substring_regex(shown.cast(pa.string()), SHOWN)),
     ):

@@ -124,7 +124,7 @@ def read_feed(path: Path, now: int) -> Feed:
     rejected: Counter[str] = Counter()
     items: dict[str, Item] = {}
     for element in channel.iter("item"):
-        item = _item(element, now)
+        item = _item(element, now, _text(channel, f"{ITUNES}explicit"))
         if isinstance(item, str):
             rejected[item] += 1
         elif item.guid in items:
@@ -143,8 +143,8 @@ def read_feed(path: Path, now: int) -> Feed:
     )
 
 
-def _item(element: Element, now: int) -> Item | str:
-    """The item, or why it is left out."""
+def _item(element: Element, now: int, explicit_show: str) -> Item | str:
+    """The item, or why it is left out; what it does not say of being explicit its show says."""
     title = plain(_text(element, "title"))
     if not title:
         return "no title"
@@ -157,8 +157,9 @@ def _item(element: Element, now: int) -> Item | str:
     if duration > LONGEST_MS:
         return "longer than a day"
     description = plain(_text(element, "description") or _text(element, f"{ITUNES}summary"))
-    guid = _text(element, "guid") or f"{title}|{duration}"
-    explicit = _text(element, f"{ITUNES}explicit").lower() in ("yes", "true", "explicit")
+    sound = element.find("enclosure")
+    guid = _text(element, "guid") or (sound is not None and sound.get("url")) or f"{title}|{published}|{duration}"
+    explicit = (_text(element, f"{ITUNES}explicit") or explicit_show).lower() in ("yes", "true", "explicit")
     return Item(guid, title, description, published, duration or UNKNOWN_MS, explicit)
 
 
@@ -176,7 +177,7 @@ def _published(text: str) -> int:
     """ms; 0 when there is no date that can be read."""
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) if moment.year > 1990 else 0
 
@@ -188,7 +189,7 @@ def _duration(text: str) -> int:
         return 0
     seconds = 0
     for part in parts:
-        seconds = seconds * 60 + int(part[:9])
+        seconds = seconds * 60 + int(part.strip()[:9])
     return seconds * 1000
 
 

@@ -18,6 +18,7 @@ from podcast_recs.serving import Serving
 from podcast_recs.store import Store, path_of
 from podcast_recs.views import episode_view, show_view, slate_view
 from shared.bootstrap import Engines
+from shared.clock import Clock
 from shared.errors import NotFound
 
 MOST_ID = (1 << 31) - 1
@@ -52,8 +53,8 @@ class NewEpisode(BaseModel, extra="forbid"):
 class Opened:
     """The recommender behind the routes: opened at the first request, and again when a demo or an import has written its file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path, self._clock = path, clock
         self._serving: Serving | None = None
         self._inode = 0
         self.lock = Lock()  # two first requests open the file once
@@ -65,7 +66,7 @@ class Opened:
         with self.lock:
             inode = self._path.stat().st_ino
             if self._serving is None or inode != self._inode or self._serving.store.changed():
-                self._serving, self._inode = Serving(self._path), inode
+                self._serving, self._inode = Serving(self._path, self._clock), inode
             return self._serving
 
     def forget(self, user: int) -> int:
@@ -77,7 +78,7 @@ class Opened:
 
 def router(engines: Engines) -> APIRouter:
     """The routes under /podcast-recs/."""
-    opened = Opened(path_of(engines.settings.home))
+    opened = Opened(path_of(engines.settings.home), engines.clock)
     routes = APIRouter(prefix="/podcast-recs", tags=["podcast_recs"])
     known = {404: {"description": "nothing by that id, or no podcasts yet"}, 400: {"description": "cannot be taken"}}
     add_reading(routes, opened, known)

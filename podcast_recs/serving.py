@@ -19,8 +19,11 @@ from podcast_recs.records import HOUR_MS, Catalogue, Event, Slot, What
 from podcast_recs.state import State
 from podcast_recs.static_table import StaticTable
 from podcast_recs.store import Store
+from shared.clock import Clock, fixed_clock
 from shared.errors import BadInput, NotFound
 
+WORLDS = fixed_clock(0)
+"""Time is what was published or listened to last."""
 AHEAD_MS = 24 * HOUR_MS
 """A clock that is further ahead is wrong: its events would freeze the counters that they touch."""
 ENCODER = ("tokens", "table", "weight", "axes", "mean", "centre")
@@ -67,9 +70,9 @@ def save(
 class Serving:
     """Requests and changes, one at a time: a slate takes milliseconds, and what it sees is whole."""
 
-    def __init__(self, path: Path) -> None:
-        """path: of a store; NotFound when it holds no podcasts."""
-        self.store = Store(path)
+    def __init__(self, path: Path, clock: Clock = WORLDS) -> None:
+        """path: of a store; NotFound when it holds no podcasts. clock: of the wall; what is imported may be older than its events."""
+        self.store, self._clock = Store(path), clock
         catalogue = self.store.catalogue()
         self.lexical = Lexical(episode_texts(catalogue))
         self.encoder = self._encoder(catalogue)
@@ -105,13 +108,14 @@ class Serving:
             for row, event in enumerate(events):
                 if not 0 <= event.episode < count:
                     raise NotFound(f"event {row}: episode {event.episode}; the catalogue has 0 to {count - 1}")
-                if event.at > self.now + AHEAD_MS:
-                    raise BadInput(f"event {row}: at {event.at}; expected at most a day after {self.now}")
+                if event.at > (latest := max(self.now, self._clock())) + AHEAD_MS:
+                    raise BadInput(f"event {row}: at {event.at}; expected at most a day after {latest}")
                 if event.what not in tuple(What):
                     raise BadInput(f"event {row}: what {event.what}; expected 0 to {len(What) - 1}")
             gone = self.store.add_events(events)
             events = [event for event in events if event.user not in gone]
-            self.now = max(self.now, *(event.at for event in events if event.what == What.STARTED), 0)
+            new = [event for event in events if event.event_id not in self.recommender.state.events]
+            self.now = max(self.now, *(event.at for event in new if event.what == What.STARTED), 0)
             return self.recommender.state.apply_all(events)
 
     def publish(

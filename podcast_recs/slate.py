@@ -42,8 +42,8 @@ def make_slate(
     seed: int = 1,
 ) -> list[Slot]:
     """At most `slots` slots, best first; the same request, state and seed give the same slate."""
-    fits = _fits(request, library, found.episodes)
-    explored, chance = _explore(request, found, fits, state, seed) if on.exploration else (-1, 1.0)
+    fits = _fits(request, library, found, state)
+    explored, chance = _explore(request, found, fits, state, seed) if on.exploration and slots > 1 else (-1, 1.0)
     reason = reasons(request, library, state)
     chosen: list[Slot] = []
     shows = library.catalogue.show[found.episodes]
@@ -51,9 +51,14 @@ def make_slate(
     standard = (scores - scores.mean()) / max(float(scores.std()), 1e-9) if len(scores) else scores
     vectors = library.index.vectors(found.episodes)
     resumed = _resumed(request, found, fits, state)
-    open_rows = fits & ~found.brought[:, Source.RESUME]
-    if explored >= 0 and resumed >= 0 and vectors[explored] @ vectors[resumed] >= SAME:
-        explored = -1  # what was left in the middle, published again
+    left = found.brought[:, Source.RESUME]
+    first = left & state.oldest_first(shows.astype(np.int64)) if on.serial_order else np.zeros(len(left), bool)
+    open_rows = (
+        fits & (first | ~left) & (first | ~np.isin(shows, shows[first]))
+    )  # nothing of a show before what was left
+    same = explored >= 0 and resumed >= 0 and vectors[explored] @ vectors[resumed] >= SAME  # published again
+    if same or (resumed >= 0 and shows[explored] == shows[resumed]):
+        explored = -1
     if explored >= 0:
         open_rows &= (shows != shows[explored]) & (vectors @ vectors[explored] < SAME)
     while len(chosen) < slots:
@@ -76,10 +81,13 @@ def make_slate(
     return chosen
 
 
-def _fits(request: Request, library: Library, episodes: Ints) -> Bools:
-    """bool[n]: not longer than the time one has, and a little."""
+def _fits(request: Request, library: Library, found: Candidates, state: State) -> Bools:
+    """bool[n]: not longer than the time one has, and a little; of what was left in the middle, the rest."""
     most = request.minutes * 60_000 * SPARE if request.minutes else np.inf
-    fits: Bools = library.catalogue.duration[episodes] <= most
+    heard = state.listeners[request.user].heard
+    played = np.array([heard.get(episode, 0) for episode in found.episodes.tolist()], np.int64)
+    rest = library.catalogue.duration[found.episodes] - played * found.brought[:, Source.RESUME]
+    fits: Bools = rest <= most
     return fits
 
 

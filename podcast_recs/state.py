@@ -161,12 +161,15 @@ class State:
             if other != show:
                 self.after[other][show] += 1 / lag
         listener.seen.pop(event.episode, None)
-        insort(listener.recent, (event.at, event.episode, 0.0), key=lambda play: play[0])  # equals as they came
+        share = min(1.0, listener.heard[event.episode] / max(1, int(self.catalogue.duration[event.episode])))
+        insort(listener.recent, (event.at, event.episode, share), key=lambda play: play[0])  # equals as they came
         del listener.recent[:-RECENT]
 
     def _stop(self, listener: Listener, show: int, event: Event) -> None:
         duration = max(1, int(self.catalogue.duration[event.episode]))
         share = min(1.0, max(0, event.played_ms) / duration)
+        if event.episode not in listener.heard:  # its start is still on its way
+            listener.plays_of_show[show] = listener.plays_of_show.get(show, 0) + 1
         before = listener.heard.get(event.episode, 0)
         listener.heard[event.episode] = after = max(before, event.played_ms)
         was, now = (played >= min(COMPLETED * duration, LONG_MS) for played in (before, after))

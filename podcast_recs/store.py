@@ -125,7 +125,9 @@ class Store:
             db.execute("INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)", row)
 
     def add_feed(self, feed: str, title: str, description: str, language: str, kind: int, items: Sequence[Any]) -> int:
-        """Add a show and those of its items whose guid is new, oldest first; how many were new. An item's date never moves."""
+        """Add a show and those of its items whose guid is new, oldest first; how many were new. An item's date never moves;
+        its number does when older ones come after it.
+        """
         with self._writing() as db:
             row = db.execute("SELECT show FROM shows WHERE feed = ?", (feed,)).fetchone()
             show = row[0] if row else db.execute("SELECT coalesce(max(show) + 1, 0) FROM shows").fetchone()[0]
@@ -137,12 +139,12 @@ class Store:
             known = {guid for (guid,) in db.execute(guids, (show,))}
             episode = db.execute("SELECT coalesce(max(episode) + 1, 0) FROM episodes").fetchone()[0]
             new = sorted((item for item in reversed(items) if item.guid not in known), key=lambda item: item.published)
-            for number, item in enumerate(new, len(known)):
+            for at, item in enumerate(new, episode):
                 values = (item.published, item.duration_ms, item.explicit, item.title, item.description, item.guid)
-                db.execute(
-                    "INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)", (episode, show, number, *values)
-                )
-                episode += 1
+                db.execute("INSERT INTO episodes VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, 1)", (at, show, *values))
+            earlier = "(e.published, e.episode) < (episodes.published, episodes.episode)"
+            count = f"(SELECT count(*) FROM episodes e WHERE e.show = episodes.show AND {earlier})"
+            db.execute(f"UPDATE episodes SET number = {count} WHERE show = ?", (show,))
         return len(new)
 
     def take_down(self, episode: int) -> None:

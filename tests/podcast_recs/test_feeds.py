@@ -77,12 +77,26 @@ def test_an_unusable_item_is_left_out_with_its_reason(feed, broken, reason):
     assert found.rejected == {reason: 1}
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "99 Foo 2026", "Mon, 02 Nov 1926 06:00:00 GMT"])
+@pytest.mark.parametrize(
+    "date", ["", "yesterday", "99 Foo 2026", "Mon, 02 Nov 1926 06:00:00 GMT", "Mon, 01 Jan 99999999999 00:00:00 GMT"]
+)
 def test_a_date_that_cannot_be_read_makes_an_old_episode_never_a_new_one(feed, date):
     assert read_feed(feed(item(date=date)), DEMO_NOW).items[0].published == 0
 
 
-@pytest.mark.parametrize("duration", ["", "abc", "-5", "1:2:3:4", "١٢"])
+def test_without_guids_episodes_are_told_apart_by_their_sound_or_their_date(feed):
+    days = [item("Daily", "", f"{day:02} Nov 2026 06:00:00 GMT") for day in (1, 2)]
+    sounds = [item("Daily", "", more=f'<enclosure url="{name}.mp3"/>') for name in "ab"]
+    assert len(read_feed(feed(*days), DEMO_NOW).items) == len(read_feed(feed(*sounds), DEMO_NOW).items) == 2
+
+
+def test_an_explicit_show_has_explicit_episodes_unless_they_say_otherwise(feed):
+    items = [item("a", "a"), item("b", "b", more="<itunes:explicit>no</itunes:explicit>")]
+    found = read_feed(feed(*items, head="<itunes:explicit>yes</itunes:explicit>"), DEMO_NOW)
+    assert {each.title: each.explicit for each in found.items} == {"a": True, "b": False}
+
+
+@pytest.mark.parametrize("duration", ["", "abc", "-5", "1:2:3:4", "١٢", "0:          :0"])
 def test_a_length_that_cannot_be_read_is_half_an_hour(feed, duration):
     assert read_feed(feed(item(duration=duration)), DEMO_NOW).items[0].duration_ms == 30 * 60_000
 
@@ -160,11 +174,11 @@ def test_imported_episodes_are_found_and_recommended(feed, tmp_path, capsys, mon
     assert slots[0]["reason"]
 
 
-def test_numbers_go_on_after_what_was_published_by_hand(feed, tmp_path):
+def test_numbers_are_by_date_whatever_came_first(feed, tmp_path):
     import_feeds(tmp_path / "p.sqlite", [str(feed(*(item(guid=f"g{n}") for n in range(3))))], DEMO_NOW)
     store = Store(tmp_path / "p.sqlite")
     for n in (3, 4):
         store.add_episode(n, 0, n, DEMO_NOW, 60_000, False, "By hand", "")
     import_feeds(tmp_path / "p.sqlite", [str(feed(*(item(guid=f"g{n}") for n in range(4))))], DEMO_NOW)
-    assert store.catalogue().number.tolist() == [0, 1, 2, 3, 4, 5]
+    assert store.catalogue().number.tolist() == [0, 1, 2, 4, 5, 3]
     store.close()

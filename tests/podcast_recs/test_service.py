@@ -17,6 +17,7 @@ from podcast_recs.views import slate_view
 from podcast_recs.world import events_of
 from shared.bootstrap import Engines
 from shared.cli import main
+from shared.clock import DEMO_NOW
 from shared.console.app import build_app
 from shared.errors import BadInput, LinerError
 from shared.settings import Settings
@@ -201,10 +202,10 @@ def test_a_publication_that_cannot_be_kept_is_not_shown(client, home, monkeypatc
 
 
 def test_two_first_requests_open_the_store_once(home, monkeypatch):
-    opened = service.Opened(path_of(home))
+    opened = service.Opened(path_of(home), lambda: 0)
     alone = []
 
-    def opening(path):
+    def opening(path, clock):
         alone.append(opened.lock.locked())
         return SimpleNamespace(store=SimpleNamespace(changed=lambda: False))
 
@@ -241,6 +242,12 @@ def test_an_event_of_the_far_future_is_refused_and_freezes_no_counter(client, ho
     serving.store.close()
 
 
+def test_a_listener_of_old_feeds_lives_now(home):
+    serving = Serving(path_of(home), clock=lambda: DEMO_NOW + 366 * 24 * HOUR_MS)
+    assert serving.take([Event(1 << 50, 0, 0, What.STARTED, DEMO_NOW + 366 * 24 * HOUR_MS)]) == 1
+    serving.store.close()
+
+
 def test_what_came_at_one_time_is_replayed_as_it_came(home):
     serving = Serving(path_of(home))
     came = ((900, 3, What.FOLLOWED), (100, 3, What.UNFOLLOWED), (800, 40, What.STARTED), (200, 3, What.STARTED))
@@ -269,6 +276,8 @@ def test_the_clock_follows_what_is_listened_to(home):
     serving = Serving(path_of(home))
     at = serving.now + HOUR_MS
     serving.take([Event(1 << 50, 1, 3, What.STARTED, at)])
+    assert serving.now == at
+    serving.take([Event(1 << 50, 1, 3, What.STARTED, at + HOUR_MS)])  # known already
     assert serving.now == at
     serving.store.close()
 

@@ -55,7 +55,8 @@ def violations(setting, request, slots):
         yield "refused", show in listener.refused
         yield "taken down", not library.alive[slot.episode]
         yield "order", bool(ordered[show] and open_older) and slot.source != Source.RESUME
-        yield "too long", request.minutes and known.duration[slot.episode] > request.minutes * 60_000 * SPARE
+        rest = known.duration[slot.episode] - (slot.source == Source.RESUME) * listener.heard.get(slot.episode, 0)
+        yield "too long", request.minutes and rest > request.minutes * 60_000 * SPARE
         yield "reason", not slot.reason or not 0 < slot.propensity <= 1
     shows = [int(known.show[slot.episode]) for slot in slots]
     yield "twice a show", len(shows) != len(set(shows))
@@ -111,6 +112,32 @@ def test_what_was_left_in_the_middle_comes_first_and_says_from_where():
     assert {int(own.library.catalogue.show[slot.episode]) for slot in rest} == {1, 2}
     own.state.apply(stopped(3, 0, 0, 39 * 60_000))
     assert Source.RESUME not in {slot.source for slot in ask(own)}
+
+
+def test_no_part_comes_before_the_one_that_was_left_in_the_middle():
+    left = [started(1, 0, 4), stopped(2, 0, 4, 17 * 60_000), started(3, 0, 0, NOW + 1), stopped(4, 0, 0, 17 * 60_000)]
+    slots = ask(recommender(left))
+    assert slots[0].episode == 0  # left last
+    (serial,) = (slot for slot in slots if slot.episode in (4, 5, 6, 7))
+    assert (serial.episode, serial.source) == (4, Source.RESUME)
+
+
+def test_of_what_was_left_in_the_middle_the_rest_must_fit():
+    own = recommender([started(1, 0, 0), stopped(2, 0, 0, 30 * 60_000)])
+    assert [slot.episode for slot in ask(own, minutes=12)] == [0]
+
+
+def test_a_stop_that_comes_before_its_start_is_a_play_of_the_show():
+    events = [started(1, 0, 0), stopped(2, 0, 0, 17 * 60_000)]
+    late, early = recommender(events), recommender(events[::-1])
+    assert early.state.listeners[0] == late.state.listeners[0]
+    assert [(slot.episode, slot.source) for slot in ask(early)] == [(slot.episode, slot.source) for slot in ask(late)]
+
+
+def test_the_only_slot_does_not_explore(setting):
+    request = Request(3, setting.profile(3), setting.audience.end, 1)
+    assert any(slot.source == Source.EXPLORE for slot in setting.recommender.slate(request, 20))
+    assert setting.recommender.slate(request, 1)[0].source != Source.EXPLORE
 
 
 def test_one_episode_published_in_two_shows_stands_there_once():
