@@ -27,7 +27,9 @@ from autocomplete.trie import FOLLOW, NO_MORE, SECOND, TERMINAL, best_below, bit
 MAX_QUERY = 64
 CAPACITY = 1 << 16
 NO_FLOOR = -(2**31)
-PATH, BELOW, ENDING = range(3)
+ZERO, ONE = np.int64(0), np.int64(1)
+"""Not 0 and 1: numba compiles a function anew for each literal that it is called with."""
+PATH, BELOW, ENDING = map(np.int64, range(3))
 """Kinds of heap entry: edits along a path, the names below a node, the names that end here."""
 NODE, OFFSET, POSITION, LEFT, SPENT, KIND, LAST = range(7)
 """Fields of an entry. LAST: where the siblings end that wait behind NODE; all of them with BELOW, with ENDING the TERMINAL ones."""
@@ -65,8 +67,8 @@ def best_first(trie, scores, query, edits, whole, floor, found, work):  # type: 
     for at in range(len(query)):
         work.bits[at] = bit(query[at])
     work.bits[len(query) : len(query) + 2] = NO_MORE
-    results = 0
-    _walk(trie, scores, query, work, whole, 0, 0, 0, edits, 0)
+    results = ZERO
+    _walk(trie, scores, query, work, whole, ZERO, ZERO, ZERO, edits, ZERO)
     while work.counts[HEAP] > 0 and results < len(found):
         bound, entry = _pop(work)
         if bound < floor:
@@ -110,15 +112,15 @@ def _push_rest(trie, scores, work, kind, node, last, spent):  # type: ignore[no-
 def _push_names(trie, scores, work, kind, node, last, spent):  # type: ignore[no-untyped-def]
     """The names below `node`, then those below its siblings before `last`."""
     best = best_below(trie, node)
-    bonus = work.counts[BONUS] if kind == ENDING else 0
-    _push(work, scores[best] - spent + bonus, best, kind, node, 0, 0, 0, spent, last)
+    bonus = work.counts[BONUS] if kind == ENDING else ZERO
+    _push(work, scores[best] - spent + bonus, best, kind, node, ZERO, ZERO, ZERO, spent, last)
 
 
 @njit(**INLINED)
 def _push_path(trie, scores, work, node, offset, position, left, spent):  # type: ignore[no-untyped-def]
     """The edits that may be spent along the matching path from here on."""
     best = best_below(trie, node)
-    _push(work, _edit_bound(trie, scores, work, node, spent), best, PATH, node, offset, position, left, spent, 0)
+    _push(work, _edit_bound(trie, scores, work, node, spent), best, PATH, node, offset, position, left, spent, ZERO)
 
 
 @njit(**INLINED)
@@ -133,7 +135,7 @@ def _walk(trie, scores, query, work, whole, node, offset, position, left, spent)
     if left > 0 and position < len(query):
         _push_path(trie, scores, work, node, offset, position, left, spent)
     while position < len(query):
-        node, offset = _step(trie, node, offset, query[position])
+        node, offset = _step(trie, node, offset, np.int64(query[position]))
         if node < 0:
             return
         position += 1
@@ -177,7 +179,7 @@ def _edit_along(trie, scores, query, work, whole, node, offset, position, left, 
     """Spend an edit at each letter of the matching path, as long as its bound is the best of all."""
     while True:
         _edit_here(trie, scores, query, work, whole, node, offset, position, left, spent)
-        node, offset = _step(trie, node, offset, query[position])
+        node, offset = _step(trie, node, offset, np.int64(query[position]))
         position += 1
         if node < 0 or position == len(query):
             return
@@ -204,7 +206,7 @@ def _edit_here(trie, scores, query, work, whole, node, offset, position, left, s
     for child in range(first, last):
         symbol = head(trie, child)
         if symbol != TERMINAL:
-            _edit_next(trie, scores, query, work, whole, child, 1, symbol, position, left, spent)
+            _edit_next(trie, scores, query, work, whole, child, ONE, symbol, position, left, spent)
 
 
 @njit(**INLINED)
@@ -214,7 +216,7 @@ def _edit_next(trie, scores, query, work, whole, node, offset, symbol, position,
     if symbol == typed:
         # An edit of a right letter is never better than a later one, but for a space before a doubled letter: `the[ e] street`.
         if symbol == SPACE and left > 0:
-            node, offset = _step(trie, node, offset, query[position - 1])
+            node, offset = _step(trie, node, offset, np.int64(query[position - 1]))
             if node >= 0:
                 _walk(trie, scores, query, work, whole, node, offset, position, left - 1, spent + 2 * CLOSE_PENALTY)
         return
