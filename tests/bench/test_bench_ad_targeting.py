@@ -56,7 +56,7 @@ def days(bench_size):
         if scenario not in made:
             made.clear()
             seeds = [int(seed) for seed in SOME.split(",")] if SOME else SEEDS[bench_size]
-            slots = min(SLOTS[bench_size], 100_000 if scenario == "caps" else 1_000_000)
+            slots = SLOTS[bench_size]
             reports = [report_of(scenario, seed, slots) for seed in seeds]
             day = day_of(scenario, 1, min(slots, 100_000))
             floor = np.zeros(day.yesterday.breaks.moment.size)
