@@ -187,9 +187,7 @@ class Consumer:
 
     def publish_due(self, engines: Engines) -> list[Revision]:
         """Publish revisions that are due, by the clock of the partitions that this consumer owns."""
-        stores = [
-            self.owned[partition].store for partition in sorted(self.owned)
-        ]  # as stamps are, however they were assigned
+        stores = [self.owned[partition].store for partition in sorted(self.owned)]  # the order of stamps
         watermark = stream_clock(self.log, self.run, stores)
         return close_weeks(stores, engines.lake, self.run.dataset, watermark, self.rules, self.stamps)
 

@@ -111,11 +111,8 @@ class PartitionStore(PartitionFile):
     def snapshot(self, path: Path) -> None:
         """Copy the state as of now to a file; with it and the log behind it a consumer that lost its disk goes on."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            TemporaryDirectory(prefix=".", dir=path.parent) as aside,
-            self._errors(),
-        ):  # a zombie may be writing its own
-            copy = Path(aside, path.name)
+        with TemporaryDirectory(prefix=".", dir=path.parent) as aside, self._errors():
+            copy = Path(aside, path.name)  # a zombie may be writing its own
             self._connection.execute("vacuum into ?", (str(copy),))
             durable_rename(copy, path)
 

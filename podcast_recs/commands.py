@@ -135,8 +135,11 @@ def _import(arguments: argparse.Namespace) -> None:
 
 
 def _forget(arguments: argparse.Namespace) -> None:
+    from podcast_recs.store import forget, path_of
+    from shared.settings import Settings
+
     user = _checked(arguments.user)
-    count = _opened().store.forget(user)
+    count = forget(path_of(Settings().home), user)
     if arguments.json:
         print_json({"user": user, "events": count})
     else:

@@ -4,7 +4,6 @@ Requests run one at a time over state in memory (a slate takes milliseconds); wh
 leaves. An event that comes again is counted once: the client makes its id.
 """
 
-from contextlib import closing
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any, Literal
@@ -15,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from podcast_recs.records import Event, Intent, What, suggested
 from podcast_recs.serving import Serving
-from podcast_recs.store import Store, path_of
+from podcast_recs.store import forget, path_of
 from podcast_recs.views import episode_view, show_view, slate_view
 from shared.bootstrap import Engines
 from shared.clock import Clock
@@ -69,20 +68,23 @@ class Opened:
                 self._serving, self._inode = Serving(self._path, self._clock), inode
             return self._serving
 
-    def forget(self, user: int) -> int:
-        """`Store.forget`, by a connection of its own, so that the next `get` opens anew."""
-        self.get()
-        with closing(Store(self._path)) as store:
-            return store.forget(user)
-
 
 def router(engines: Engines) -> APIRouter:
     """The routes under /podcast-recs/."""
     opened = Opened(path_of(engines.settings.home), engines.clock)
     routes = APIRouter(prefix="/podcast-recs", tags=["podcast_recs"])
-    known = {404: {"description": "nothing by that id, or no podcasts yet"}, 400: {"description": "cannot be taken"}}
+    known: Any = {
+        404: {"description": "nothing by that id, or no podcasts yet"},
+        400: {"description": "cannot be taken"},
+    }
     add_reading(routes, opened, known)
     add_writing(routes, opened, known)
+
+    @routes.delete("/listeners/{user}", responses=known)
+    def forget_listener(user: Id) -> dict[str, int]:
+        """Delete a listener and all that they did; the next request knows nothing of them."""
+        return {"events": forget(path_of(engines.settings.home), user)}
+
     return routes
 
 
@@ -126,7 +128,7 @@ def add_reading(routes: APIRouter, opened: Opened, known: Any) -> None:
 
 
 def add_writing(routes: APIRouter, opened: Opened, known: Any) -> None:
-    """Events, episodes, take-downs, a listener who goes."""
+    """Events, episodes, take-downs."""
 
     @routes.post("/events", responses=known)
     def take(reports: Annotated[list[Report], Field(max_length=500)]) -> dict[str, int]:
@@ -148,11 +150,6 @@ def add_writing(routes: APIRouter, opened: Opened, known: Any) -> None:
         """Take an episode down; no later slate holds it."""
         opened.get().take_down(episode)
         return {"episode": episode}
-
-    @routes.delete("/listeners/{user}", responses=known)
-    def forget(user: Id) -> dict[str, int]:
-        """Delete a listener and all that they did; the next request knows nothing of them."""
-        return {"events": opened.forget(user)}
 
 
 def event_of(report: Report, now: int) -> Event:

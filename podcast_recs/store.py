@@ -39,6 +39,14 @@ def path_of(home: Path) -> Path:
     return home / "podcast_recs" / "podcasts.sqlite"
 
 
+def forget(path: Path, user: int) -> int:
+    """`Store.forget` by a connection of its own, which a service that has the file open notices; NotFound when there is none."""
+    if not path.exists():
+        raise NotFound(f"{path}: no podcasts yet; run `liner podcast-recs demo`, or import feeds")
+    with closing(Store(path)) as store:
+        return store.forget(user)
+
+
 class Store:
     """One open file; every write is one transaction."""
 

@@ -1,6 +1,7 @@
 """The service: every change is seen by the next request, and is there again after a restart."""
 
 import json
+from contextlib import closing
 from shutil import copyfile
 from types import SimpleNamespace
 
@@ -133,6 +134,15 @@ def test_who_is_forgotten_was_never_there(client, home):
     ]
     again.store.close()
     without.store.close()
+
+
+def test_a_listener_is_forgotten_even_where_the_ranker_is_broken(home, monkeypatch, capsys):
+    with closing(Store(path_of(home))) as store:
+        store.put_fact("ranker", "none")
+        monkeypatch.setenv("LINER_HOME", str(home))
+        assert main(["podcast-recs", "forget", "1", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["events"] > 0
+        assert all(event.user != 1 for event in store.events())
 
 
 def test_the_same_event_twice_is_new_once(client):
