@@ -86,10 +86,12 @@ def slate_of(serving: Serving, user: int, intent: int) -> dict[str, Any]:
 
 
 def publish_one(serving: Serving) -> dict[str, Any]:
-    """Publish an episode of a much followed show, look who finds it in their next slate, take it down, look again."""
+    """Publish an episode of the most followed show that is heard newest first; look who finds it in a slate, take it down, look again."""
     state, library = serving.recommender.state, serving.recommender.library
     known = library.catalogue
-    show = int(np.lexsort((np.arange(len(state.followers)), -state.followers))[0])
+    shows = np.arange(len(state.followers))
+    newest_first = ~state.oldest_first(shows)  # of the others a listener first gets what they have not heard
+    show = int(np.lexsort((shows, -state.followers * newest_first))[0])
     language = known.languages[int(known.language[show])]
     named = set(known.show_titles[show].lower().split())
     topic = next((at for at in range(len(NAMES)) if named & {word.lower() for word in topic_words(language, at)}), 0)
