@@ -134,7 +134,8 @@ def bump_chart(engines: Engines, scope: str, week: str) -> dict[str, Any]:
         "weeks": [week_name(each) for each in weeks],
         "artists": [
             {
-                **{name: row[name] for name in ("artist", "artist_id")},
+                "artist": row["artist"],
+                "artist_id": row["artist_id"],
                 "ranks": [ranked.get(row["artist_id"]) for ranked in ranks],
             }
             for row in leaders

@@ -81,14 +81,14 @@ class Views:
 
     def rows(self, scope: str, week: int) -> list[dict[str, Any]]:
         """CHART rows of one scope of a week, with names."""
-        return [self.named(row) for row in self.table(week).filter(pc.field("scope") == scope).to_pylist()]
+        return [self.named(row) for row in _of(self.table(week), scope)]
 
     def chart(self, scope: str, week: int) -> dict[str, Any]:
         """One chart with movement; an empty one when nobody listened there."""
         check_scope(scope)
         weeks = [*(other for other in self.weeks() if other < week), week]
         looks = [self._look(each) for each in weeks]
-        rows = [table.filter(pc.field("scope") == scope).to_pylist() for _, table in looks]
+        rows = [_of(table, scope) for _, table in looks]
         return self._chart(scope, looks[-1][0], rows[-1], _moved(rows)[-1])
 
     def charts(self) -> list[dict[str, Any]]:
@@ -118,9 +118,15 @@ class Views:
         """An artist's places in a scope, one row a week on the chart."""
         check_scope(scope)
         weeks = self.weeks()
-        rows = [self.table(week).filter(pc.field("scope") == scope).to_pylist() for week in weeks]
+        rows = [_of(self.table(week), scope) for week in weeks]
         return [
-            {"week": week_name(week), **{name: row[name] for name in ("rank", "units", "plays")}, **movement._asdict()}
+            {
+                "week": week_name(week),
+                "rank": row["rank"],
+                "units": row["units"],
+                "plays": row["plays"],
+                **movement._asdict(),
+            }
             for week, chart, moved in zip(weeks, rows, _moved(rows), strict=True)
             for row, movement in zip(chart, moved, strict=True)
             if row["artist_id"] == artist
@@ -193,6 +199,12 @@ def names(lake: Lake, run: Run, what: str) -> tuple[list[str], bool]:
     except NotFound:
         return [], False
     return dataset.table()["name"].to_pylist(), dataset.details["ids"]
+
+
+def _of(table: pa.Table, scope: str) -> list[dict[str, Any]]:
+    """The rows of one scope."""
+    rows: list[dict[str, Any]] = table.filter(pc.field("scope") == scope).to_pylist()
+    return rows
 
 
 def _state(week: int, last: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from podcast_recs.records import Event, Intent, What, suggested
 from podcast_recs.serving import Serving
-from podcast_recs.store import forget, path_of
+from podcast_recs.store import NONE_YET, forget, path_of
 from podcast_recs.views import episode_view, show_view, slate_view
 from shared.bootstrap import Engines
 from shared.clock import Clock
@@ -61,7 +61,7 @@ class Opened:
     def get(self) -> Serving:
         """The recommender; NotFound while there is none."""
         if not self._path.exists():
-            raise NotFound("no podcasts yet; run `liner podcast-recs demo`, or `liner podcast-recs import FEED`")
+            raise NotFound(NONE_YET)
         with self.lock:
             inode = self._path.stat().st_ino
             if self._serving is None or inode != self._inode or self._serving.store.changed():

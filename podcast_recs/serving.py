@@ -22,8 +22,8 @@ from podcast_recs.store import Store
 from shared.clock import Clock, fixed_clock
 from shared.errors import BadInput, NotFound
 
-WORLDS = fixed_clock(0)
-"""Time is what was published or listened to last."""
+NO_CLOCK = fixed_clock(0)
+"""Time is then that of the newest publication or play."""
 AHEAD_MS = 24 * HOUR_MS
 """A clock that is further ahead is wrong: its events would freeze the counters that they touch."""
 ENCODER = ("tokens", "table", "weight", "axes", "mean", "centre")
@@ -70,7 +70,7 @@ def save(
 class Serving:
     """Requests and changes, one at a time: a slate takes milliseconds, and what it sees is whole."""
 
-    def __init__(self, path: Path, clock: Clock = WORLDS) -> None:
+    def __init__(self, path: Path, clock: Clock = NO_CLOCK) -> None:
         """path: of a store; NotFound when it holds no podcasts. clock: of the wall; what is imported may be older than its events."""
         self.store, self._clock = Store(path), clock
         catalogue = self.store.catalogue()

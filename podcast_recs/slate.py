@@ -51,14 +51,11 @@ def make_slate(
     standard = (scores - scores.mean()) / max(float(scores.std()), 1e-9) if len(scores) else scores
     vectors = library.index.vectors(found.episodes)
     resumed = _resumed(request, found, fits, state)
-    left = found.brought[:, Source.RESUME]
-    first = left & state.oldest_first(shows.astype(np.int64)) if on.serial_order else np.zeros(len(left), bool)
-    open_rows = (
-        fits & (first | ~left) & (first | ~np.isin(shows, shows[first]))
-    )  # nothing of a show before what was left
-    same = explored >= 0 and resumed >= 0 and vectors[explored] @ vectors[resumed] >= SAME  # published again
-    if same or (resumed >= 0 and shows[explored] == shows[resumed]):
-        explored = -1
+    open_rows = fits & _open(found, shows, state.oldest_first(shows.astype(np.int64)) & on.serial_order)
+    if min(explored, resumed) >= 0 and (
+        shows[explored] == shows[resumed] or vectors[explored] @ vectors[resumed] >= SAME
+    ):
+        explored = -1  # what was left in the middle, or the same published again
     if explored >= 0:
         open_rows &= (shows != shows[explored]) & (vectors @ vectors[explored] < SAME)
     while len(chosen) < slots:
@@ -89,6 +86,16 @@ def _fits(request: Request, library: Library, found: Candidates, state: State) -
     rest = library.catalogue.duration[found.episodes] - played * found.brought[:, Source.RESUME]
     fits: Bools = rest <= most
     return fits
+
+
+def _open(found: Candidates, shows: NDArray[np.int32], ordered: Bools) -> Bools:
+    """bool[n]: what may be ranked. Of a show that is heard in order the part that was left in the middle, and no other; of the rest
+    what was left waits for the slot to go on.
+    """
+    left = found.brought[:, Source.RESUME]
+    first = left & ordered
+    may: Bools = first | (~left & ~np.isin(shows, shows[first]))
+    return may
 
 
 def _resumed(request: Request, found: Candidates, fits: Bools, state: State) -> int:

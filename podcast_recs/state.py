@@ -9,7 +9,7 @@ request sees it, and no batch job stands between.
 """
 
 from bisect import bisect_left, insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -36,7 +36,7 @@ class Listener:
     follows: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
     recent: list[tuple[int, int, float]] = field(default_factory=list)
-    plays_of_show: dict[int, int] = field(default_factory=dict)
+    plays_of_show: Counter[int] = field(default_factory=Counter)
     seen: dict[int, int] = field(default_factory=dict)  # impressions of an episode that were not started
 
 
@@ -155,7 +155,7 @@ class State:
             if show in listener.plays_of_show:
                 self._learn_order(show, event, listener.heard)
             listener.heard[event.episode] = 0
-            listener.plays_of_show[show] = listener.plays_of_show.get(show, 0) + 1
+            listener.plays_of_show[show] += 1
         for lag, (_, before, _) in enumerate(reversed(listener.recent[-3:]), 1):
             other = int(self.catalogue.show[before])
             if other != show:
@@ -169,7 +169,7 @@ class State:
         duration = max(1, int(self.catalogue.duration[event.episode]))
         share = min(1.0, max(0, event.played_ms) / duration)
         if event.episode not in listener.heard:  # its start is still on its way
-            listener.plays_of_show[show] = listener.plays_of_show.get(show, 0) + 1
+            listener.plays_of_show[show] += 1
         before = listener.heard.get(event.episode, 0)
         listener.heard[event.episode] = after = max(before, event.played_ms)
         was, now = (played >= min(COMPLETED * duration, LONG_MS) for played in (before, after))

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
 """
 
 
+NONE_YET = "no podcasts yet; run `liner podcast-recs demo`, or `liner podcast-recs import FEED`"
 REMEDY = "move it away, then import or run the demo again"
 
 
@@ -42,7 +43,7 @@ def path_of(home: Path) -> Path:
 def forget(path: Path, user: int) -> int:
     """`Store.forget` by a connection of its own, which a service that has the file open notices; NotFound when there is none."""
     if not path.exists():
-        raise NotFound(f"{path}: no podcasts yet; run `liner podcast-recs demo`, or import feeds")
+        raise NotFound(f"{path}: {NONE_YET}")
     with closing(Store(path)) as store:
         return store.forget(user)
 
@@ -105,7 +106,7 @@ class Store:
             "SELECT show, number, published, duration, explicit, title, description FROM episodes ORDER BY episode"
         ).fetchall()
         if not shows or not episodes:
-            raise NotFound(f"{self.path}: no podcasts yet; run `liner podcast-recs demo`, or import feeds")
+            raise NotFound(f"{self.path}: {NONE_YET}")
         languages = tuple(sorted({row[0] for row in shows}))
         show, number, published, duration, explicit, titles, descriptions = zip(*episodes, strict=True)
         return Catalogue(

@@ -8,7 +8,7 @@ from shared.world import make_world
 
 
 class Files(LoadFileScheduling):
-    """A file to a worker, but all faults to one: their victims are forks of one warm process (faults/moments.py), 18 s of CPU to warm."""
+    """A file to a worker, but all faults to one: their victims are forks of one warm process (processes.py), 18 s of CPU to warm."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]

@@ -12,7 +12,7 @@ from autocomplete.pipeline import check, publish
 from autocomplete.suggest import Suggester
 from shared.errors import BadInput, CheckFailed, LinerError
 from tests.autocomplete.by_hand import terms_of, texts
-from tests.faults.moments import forked
+from tests.processes import forked
 
 TERMS = terms_of(
     ("Björk", 3, "artist", "b"), ("🎤 mic", 2, None, None), ("Muse", 2, "artist", None), ("zero", 0, None, "z")

@@ -15,7 +15,7 @@ from jam_recs.server import tune_process
 from shared.bootstrap import Engines
 from shared.console.line import Line
 from shared.settings import Settings
-from tests.faults.moments import forked
+from tests.processes import forked
 
 
 def awaits_every_socket():

@@ -6,12 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from charts.pipeline import Consumer, Run
 from charts.records import PLAYS
-from charts.rules import parse_week, week_start
+from charts.rules import Rules, parse_week, week_start
+from shared.bootstrap import Engines
 from shared.clock import WEEK_MS, fixed_clock
+from shared.settings import Settings
 
 FRIDAY = week_start(parse_week("2026-11-13"))
 NOW = FRIDAY + 20 * WEEK_MS
+RULES = Rules(daily_cap=2)
 
 
 def make_play(
@@ -66,3 +70,26 @@ def random_plays(seed, n=400, weeks=2):
 @pytest.fixture
 def clock():
     return fixed_clock(NOW)
+
+
+@pytest.fixture
+def engines(tmp_path, clock):
+    opened = Engines(Settings(home=tmp_path), clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run("t", tmp_path)
+
+
+def consumer_of(engines, run, partitions=1):
+    engines.log.create(run.topic, partitions)
+    consumer = Consumer(engines.log, run, RULES, engines.clock)
+    consumer.assign(range(partitions))
+    return consumer
+
+
+def everything(engines, run, partition=0):
+    return engines.log.read(run.topic, partition, 0, 1 << 30, 0)

@@ -5,17 +5,8 @@ import pytest
 from charts.pipeline import Run, replay
 from charts.recount import recount, streamed
 from charts.rules import Rules
-from shared.bootstrap import Engines
-from shared.settings import Settings
 from shared.sql import forbidden
 from tests.charts.conftest import as_batch, random_plays
-
-
-@pytest.fixture
-def engines(tmp_path, clock):
-    opened = Engines(Settings(home=tmp_path), clock)
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -23,13 +23,6 @@ LAST = 1_000_000
 
 
 @pytest.fixture
-def engines(tmp_path, clock):
-    opened = Engines(Settings(home=tmp_path), clock)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def client(engines):
     """A console over three weeks: artists 0 to 4 in week one, 1 in front in week two, the third still running."""
     run = Run("t", engines.settings.home)

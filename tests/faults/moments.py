@@ -3,22 +3,9 @@
 import json
 import os
 import signal
-from multiprocessing import get_context
 from pathlib import Path
 
 from shared.kernels import call, results
-
-processes = get_context("forkserver")
-imported: list[str] = []
-
-
-def forked(*modules):
-    """Processes that are forks of one that has imported `modules`, and those of every other file of tests: there is one for all, and
-    it starts with the first of them.
-    """
-    imported.extend(modules)
-    processes.set_forkserver_preload(imported)
-    return processes
 
 
 def strike(methods, run, moment, report):
@@ -50,14 +37,6 @@ def ticking(method, tick):
 def inline(_engine, kernel, shards, arguments):
     """`map_shards` in this process, so that it dies in the middle of a kernel."""
     return results(call(kernel, shard, json.dumps(arguments)) for shard in shards)
-
-
-def dies(processes, target, *arguments):
-    """The exit code of a forked process."""
-    process = processes.Process(target=target, args=arguments)
-    process.start()
-    process.join()
-    return process.exitcode
 
 
 def poll(members):

@@ -13,7 +13,7 @@ import pytest
 from ad_targeting.ledger import RESERVATION_MS, Ledger
 from shared.clock import system_clock
 from tests.faults.ads_killed import BUDGET, CAMPAIGNS, CAP, fight, open_accounts
-from tests.faults.moments import forked
+from tests.processes import forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "2"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)

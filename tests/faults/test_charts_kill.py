@@ -20,7 +20,7 @@ from shared.settings import Settings
 from tests.charts.conftest import NOW
 from tests.faults.broker import runs_until_done
 from tests.faults.charts_killed import LEASE_MS, RULES, Clock, count_all, strike
-from tests.faults.moments import dies, forked
+from tests.processes import dies, forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "4"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)

@@ -15,7 +15,7 @@ from copyright_detect.worker import Run
 from tests.copyright_detect.uploads import Clock, make_db
 from tests.faults.broker import runs_until_done
 from tests.faults.copyright_killed import LATER, LEASE_MS, MESSAGES, PARTITIONS, hear_all, strike
-from tests.faults.moments import dies, forked
+from tests.processes import dies, forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "3"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)

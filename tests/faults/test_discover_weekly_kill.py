@@ -14,7 +14,8 @@ from shared.adapters.duckdb import DuckDBEngine
 from shared.lake import Lake
 from tests.discover_weekly.by_hand import HEALTHY, write_files
 from tests.faults.discover_killed import make_week, strike
-from tests.faults.moments import dies, forked, inline
+from tests.faults.moments import inline
+from tests.processes import dies, forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "2"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(min(RUNS, 40))

@@ -19,9 +19,9 @@ from jam_recs.log import COMPACT_AT, history, replay, state_hash
 from jam_recs.member import Guest
 from jam_recs.process import free_port, post, wait_for
 from tests.faults.jam_killed import serve
-from tests.faults.moments import forked
 from tests.jam_recs.checker import Call, check
 from tests.jam_recs.simulator import shown, violations
+from tests.processes import forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "10"))
 ONE = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else []

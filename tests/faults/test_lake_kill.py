@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from shared.lake import Lake, write_shard
-from tests.faults.moments import forked
+from tests.processes import forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "4"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)

@@ -11,8 +11,8 @@ import signal
 import pytest
 
 from podcast_recs.store import Store
-from tests.faults.moments import dies, forked
 from tests.faults.podcast_killed import BATCH, EVENTS, store_all
+from tests.processes import dies, forked
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "3"))
 SEEDS = [int(os.environ["LINER_FAULT_SEED"])] if "LINER_FAULT_SEED" in os.environ else range(RUNS)

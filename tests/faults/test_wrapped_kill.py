@@ -13,8 +13,8 @@ import pytest
 from shared.errors import LinerError
 from shared.kernels import call, results
 from shared.lake import Lake
-from tests.faults.moments import dies, forked
 from tests.faults.wrapped_killed import strike
+from tests.processes import dies, forked
 from tests.wrapped.adversaries import heavy_rows, rows, write
 
 RUNS = int(os.environ.get("LINER_FAULT_RUNS", "3"))
